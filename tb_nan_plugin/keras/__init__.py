@@ -1,0 +1,1 @@
+"""How the probes get into a Keras train step, and what is done with what they measure."""

@@ -1,0 +1,73 @@
+"""What is true of the whole training, so that a log explains itself years later."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+import tb_nan_plugin
+from tb_nan_plugin.keras.naming import activation_of, layer_place
+
+
+def describe(model: Any, output_places: Mapping[str, str], unobserved: Mapping[str, str]) -> dict[str, Any]:
+    """Return JSON-safe facts about model, optimizer, loss and machine."""
+    return {
+        "recorder": f"tb-nan-plugin {tb_nan_plugin.__version__}",
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "devices": sorted({d.device_type for d in tf.config.list_logical_devices()}),
+        "model": model.name,
+        "jit_compile": bool(model.jit_compile),
+        "run_eagerly": bool(model.run_eagerly),
+        "steps_per_execution": int(model.steps_per_execution),
+        "dtype_policy": str(model.dtype_policy.name),
+        "optimizer": _optimizer(model.optimizer),
+        "losses": _losses(getattr(model, "loss", None)),
+        "layers": [_layer(layer, model) for layer in model._flatten_layers(include_self=False)],
+        "output_layers": dict(output_places),
+        "unobserved": dict(unobserved),
+    }
+
+
+def _optimizer(optimizer: Any) -> dict[str, Any]:
+    if optimizer is None:
+        return {}
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    settings = {k: v for k, v in inner.get_config().items() if isinstance(v, (str, int, float, bool))}
+    return {"class": type(inner).__name__, "settings": settings, "loss_scaling": inner is not optimizer}
+
+
+def _losses(loss: Any) -> list[dict[str, Any]]:
+    return [_loss(one) for one in keras.tree.flatten(loss) if one is not None]
+
+
+def _loss(loss: Any) -> dict[str, Any]:
+    if isinstance(loss, str):
+        loss = keras.losses.get(loss)
+    config = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
+    name = getattr(loss, "__name__", None) or _snake_case(type(loss).__name__)
+    origin = type(loss).__module__ if isinstance(loss, keras.losses.Loss) else loss.__module__
+    return {
+        "name": str(name),
+        "builtin": str(origin).split(".")[0] == "keras",
+        "from_logits": bool(config.get("from_logits", False)),
+    }
+
+
+def _snake_case(name: str) -> str:
+    return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
+
+
+def _layer(layer: Any, model: Any) -> dict[str, Any]:
+    return {
+        "path": layer_place(layer, model),
+        "class": type(layer).__name__,
+        "builtin": type(layer).__module__.split(".")[0] == "keras",
+        "activation": activation_of(layer),
+        "parameters": int(layer.count_params()) if layer.built else None,
+    }

@@ -1,0 +1,41 @@
+"""What layers, variables and tensors of a Keras model are called in a record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+def layer_place(layer: Any, model: Any) -> str:
+    """Return the layer's path inside the model, such as `encoder/dense_1`."""
+    path = str(getattr(layer, "path", None) or layer.name)
+    return path.removeprefix(f"{model.name}/")
+
+
+def variable_place(variable: Any, model: Any) -> str:
+    """Return the variable's path inside the model, such as `dense_1/kernel`."""
+    return str(getattr(variable, "path", variable.name)).removeprefix(f"{model.name}/")
+
+
+def activation_of(layer: Any) -> str:
+    """Return the name of the layer's activation function, "" if it has none."""
+    activation = getattr(layer, "activation", None)
+    if activation is None:
+        return {"Softmax": "softmax", "ReLU": "relu"}.get(type(layer).__name__, "")
+    return str(getattr(activation, "__name__", type(activation).__name__)).lower()
+
+
+def by_name(structure: Any) -> dict[str, Any]:
+    """Name the tensors of a nest: "" for a single one, else its keys or its numbers."""
+    if structure is None:
+        return {}
+    if tf.is_tensor(structure):
+        return {"": structure}
+    if isinstance(structure, dict):
+        named = {str(key): value for key, value in structure.items()}
+    else:
+        named = {str(index): value for index, value in enumerate(keras.tree.flatten(structure))}
+    named = {name: value for name, value in named.items() if value is not None}
+    return {"": next(iter(named.values()))} if len(named) == 1 else named

@@ -1,0 +1,216 @@
+"""Stand beside one model's train step and let every probe see what passes by.
+
+Law: nothing that goes wrong here reaches the training. A probe that fails is reported once and left
+out; what could not be observed is listed, so that nobody takes silence for health.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tb_nan_plugin.keras.naming import activation_of, by_name, layer_place, variable_place
+from tb_nan_plugin.keras.patches import Patches
+from tb_nan_plugin.keras.ring import Ring
+from tb_nan_plugin.probes import activations, gradients, inputs, loss, optimizer, targets, weights
+from tb_nan_plugin.probes._probe import Row, dense_values
+
+# Layers whose output holds the very numbers of their input, in another shape.
+_RESHAPING = frozenset({"InputLayer", "Flatten", "Reshape", "Permute", "RepeatVector", "Identity"})
+
+
+class Observer:
+    """Patches a model so that every training step writes a row into the ring.
+
+    Attributes:
+        ring: Where the rows go.
+        output_places: For each of the model's outputs, the layer call that made it, if one did.
+        unobserved: What could not be measured, with the reason.
+    """
+
+    def __init__(self, model: Any, ring: Ring, patches: Patches) -> None:
+        self.ring = ring
+        self.output_places: dict[str, str] = {}
+        self.unobserved: dict[str, str] = {}
+        self._model = model
+        self._row: Row | None = None
+        self._outputs: list[activations.LayerOutput] = []
+        self._calls: Counter[str] = Counter()
+        self._seen: dict[int, tuple[Any, str]] = {}
+        self._loss_seen = False
+        self._optimizers = _optimizers(model)
+        self._patch(patches)
+
+    def _patch(self, patches: Patches) -> None:
+        for layer in self._model._flatten_layers(include_self=False):
+            if type(layer).__name__ not in _RESHAPING:
+                patches.set(layer, "call", self._layer_call(layer))
+        for name, found in self._optimizers.items():
+            patches.set(found, "apply", self._apply(name, found))
+        patches.set(self._model, "compute_loss", self._compute_loss())
+        patches.set(self._model, "train_step", self._train_step())
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """Return the model's floating-point variables by name, trainable ones first."""
+        model = self._model
+        found = [*model.trainable_variables, *model.non_trainable_variables]
+        return {
+            variable_place(v, model): v
+            for v in found
+            if keras.backend.is_float_dtype(keras.backend.standardize_dtype(v.dtype))
+        }
+
+    @contextmanager
+    def _reporting(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # a probe must never stop a training
+            self.unobserved.setdefault(what, f"{type(error).__name__}: {error}"[:200])
+
+    def _train_step(self) -> Callable[..., Any]:
+        original = self._model.train_step
+
+        @functools.wraps(original)
+        def train_step(*args: Any, **kwargs: Any) -> Any:
+            row = self._open()
+            with self._reporting("inputs and targets"):
+                self._measure_batch(row, args[0] if args else next(iter(kwargs.values())))
+            with self._reporting("weights"):
+                weights.measure(row, self.variables)
+            try:
+                result = original(*args, **kwargs)
+            except BaseException:
+                self._row = None
+                raise
+            self._close(row, result)
+            return result
+
+        return train_step
+
+    def _open(self) -> Row:
+        self._row = Row()
+        self._outputs, self._seen, self._loss_seen = [], {}, False
+        self._calls.clear()
+        return self._row
+
+    def _close(self, row: Row, result: Any) -> None:
+        self._measure_outputs(row)
+        if not self._loss_seen and isinstance(result, dict) and "loss" in result:
+            with self._reporting("loss"):
+                loss.measure_loss(row, result["loss"])
+        self._row = None
+        self._seen = {}
+        self.ring.write(row)
+
+    def _open_row(self) -> Row | None:
+        return self._row if self._row is not None and self._row.is_open_here() else None
+
+    def _measure_batch(self, row: Row, data: Any) -> None:
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        inputs.measure(row, by_name(x))
+        targets.measure(row, by_name(y))
+
+    def _layer_call(self, layer: Any) -> Callable[..., Any]:
+        original = layer.call
+        place, activation = layer_place(layer, self._model), activation_of(layer)
+
+        @functools.wraps(original)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            result = original(*args, **kwargs)
+            if self._row is not None:
+                if self._row.is_open_here():
+                    self._notice(place, activation, result)
+                elif not _is_scratch():
+                    self.unobserved[place] = "it runs inside a loop or a function of its own"
+            return result
+
+        return call
+
+    def _notice(self, place: str, activation: str, result: Any) -> None:
+        self._calls[place] += 1
+        if self._calls[place] > 1:
+            place = f"{place} (call {self._calls[place]})"
+        tensors = [t for t in keras.tree.flatten(result) if t is not None]
+        for number, tensor in enumerate(tensors):
+            values = dense_values(tensor)
+            if values is None or id(tensor) in self._seen:
+                continue
+            name = f"{place} (output {number})" if len(tensors) > 1 else place
+            self._seen[id(tensor)] = (tensor, name)  # held, so that the id stays its own
+            self._outputs.append(activations.LayerOutput(name, activation, values))
+
+    def _measure_outputs(self, row: Row) -> None:
+        outputs, self._outputs = self._outputs, []
+        with self._reporting("layer outputs"):
+            activations.measure(row, outputs)
+
+    def _compute_loss(self) -> Callable[..., Any]:
+        original = self._model.compute_loss
+
+        @functools.wraps(original)
+        def compute_loss(*args: Any, **kwargs: Any) -> Any:
+            result = original(*args, **kwargs)
+            row = self._open_row()
+            if row is not None:
+                self._measure_outputs(row)
+                with self._reporting("predictions"):
+                    predictions = by_name(kwargs.get("y_pred", args[2] if len(args) > 2 else None))
+                    loss.measure_predictions(row, predictions)
+                    self._remember_outputs(predictions)
+                with self._reporting("loss"):
+                    loss.measure_loss(row, result)
+                    self._loss_seen = True
+            return result
+
+        return compute_loss
+
+    def _remember_outputs(self, predictions: dict[str, Any]) -> None:
+        for name, tensor in predictions.items():
+            if id(tensor) in self._seen:
+                self.output_places[name] = self._seen[id(tensor)][1]
+
+    def _apply(self, name: str, found: Any) -> Callable[..., Any]:
+        original = found.apply
+
+        @functools.wraps(original)
+        def apply(grads: Any, trainable_variables: Any = None) -> Any:
+            row = self._open_row()
+            if row is not None:
+                self._measure_outputs(row)
+                with self._reporting("gradients"):
+                    self._measure_update(row, name, found, list(grads), trainable_variables)
+            return original(grads, trainable_variables)
+
+        return apply
+
+    def _measure_update(
+        self, row: Row, name: str, found: Any, grads: list[Any], variables: Any
+    ) -> None:
+        if variables is None:
+            variables = found._trainable_variables
+        names = [variable_place(v, self._model) for v in variables]
+        pairs = list(zip(names, grads, strict=True))
+        gradients.measure(row, pairs, optimizer.loss_scale(found))
+        optimizer.measure(row, name, found)
+
+
+def _is_scratch() -> bool:
+    """Return whether Keras is only finding out shapes, in a graph that will never run."""
+    return bool(tf.compat.v1.get_default_graph().name.startswith("scratch_graph"))
+
+
+def _optimizers(model: Any) -> dict[str, Any]:
+    main = getattr(model, "optimizer", None)
+    found = {} if main is None else {"": main}
+    for name, value in vars(model).items():
+        known = any(value is other for other in found.values())
+        if isinstance(value, keras.optimizers.Optimizer) and not known:
+            found[name] = value
+    return found

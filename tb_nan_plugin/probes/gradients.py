@@ -1,0 +1,30 @@
+"""Gradients as the loss made them: before clipping, and with the loss scale divided out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tb_nan_plugin.probes._probe import Row, counts_if_suspect, dense_values, norms
+from tb_nan_plugin.signals import Signal
+
+
+def measure(row: Row, gradients: Sequence[tuple[str, Any]], scale: Any | None) -> None:
+    """Add norm and finiteness of every gradient, the one nearest to the loss first.
+
+    Args:
+        row: The open row.
+        gradients: Variable names and gradients in the optimizer's order, None where there is none.
+        scale: The factor that is still on the gradients, or None.
+    """
+    found = [(name, dense_values(g)) for name, g in reversed(gradients)]
+    present = [(name, g) for name, g in found if g is not None]
+    if not present:
+        return
+    places, values = [name for name, _ in present], [g for _, g in present]
+    sizes = norms(values)
+    factor = 1.0 if scale is None else tf.cast(scale, tf.float32)
+    row.add(Signal.GRADIENT_NORM, places, sizes / factor)
+    row.add_counts("gradient", places, counts_if_suspect(values, sizes))
