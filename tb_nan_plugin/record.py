@@ -16,6 +16,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
@@ -90,10 +91,18 @@ class Manifest:
         content = {"columns": [list(c) for c in self.columns], "environment": self.environment}
         return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
-    @property
+    @cached_property
     def id(self) -> bytes:
         """Return the 8 bytes by which blocks of rows refer to this manifest."""
         return blake2b(self.to_json(), digest_size=8).digest()
+
+    def position(self, column: Column) -> int | None:
+        """Return the column's place in a row, or None if the rows do not have it."""
+        return self._positions.get(column)
+
+    @cached_property
+    def _positions(self) -> dict[Column, int]:
+        return {column: i for i, column in reversed(list(enumerate(self.columns)))}
 
 
 @dataclass(frozen=True)
@@ -135,7 +144,7 @@ class RowBlock:
         if encoding == _Encoding.ABSENT:
             return np.full(len(self.steps), np.nan, np.float32)
         if encoding == _Encoding.CONSTANT:
-            return np.full(len(self.steps), self.constant(index), np.float32)
+            return self._constants[[self._rank(index, _Encoding.CONSTANT)] * len(self.steps)]
         values = self._dense[self._rank(index, _Encoding.DENSE, _Encoding.GAPPY)]
         if encoding == _Encoding.DENSE:
             return values
@@ -235,11 +244,11 @@ def _unpack_manifest(body: memoryview, manifest_id: bytes) -> Manifest:
     try:
         content = json.loads(text)
         columns = tuple(Column(str(signal), str(where)) for signal, where in content["columns"])
-        environment = dict(content["environment"])
+        manifest = Manifest(columns, dict(content["environment"]))
+        found_id = manifest.id
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise RecordError("a manifest that does not parse") from error
-    manifest = Manifest(columns, environment)
-    if manifest.id != manifest_id:
+    if found_id != manifest_id:
         raise RecordError("a manifest whose content does not match its id")
     return manifest
 

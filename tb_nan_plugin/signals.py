@@ -58,6 +58,7 @@ class Signal(str, Enum):
     WEIGHT_POSINF = "weight_posinf"
     WEIGHT_NEGINF = "weight_neginf"
     OUTPUT_NORM = "output_norm"
+    OUTPUT_MAX_ABS = "output_max_abs"
     OUTPUT_NAN = "output_nan"
     OUTPUT_POSINF = "output_posinf"
     OUTPUT_NEGINF = "output_neginf"
@@ -109,7 +110,9 @@ def _counts(phase: Phase, per: Per, stem: str, what: str) -> dict[Signal, Quanti
         ("neginf", "-inf", "-Inf"),
     )
     return {
-        Signal(f"{stem}_{name}"): Quantity(phase, per, "values", f"how many of {what} are {word}", kind)
+        Signal(f"{stem}_{name}"): Quantity(
+            phase, per, "values", f"how many of {what} are {word}", kind
+        )
         for name, kind, word in kinds
     }
 
@@ -138,6 +141,9 @@ QUANTITIES: Final[dict[Signal, Quantity]] = {
     ),
     **_counts(Phase.WEIGHTS, "variable", "weight", "the variable's values when the step began"),
     Signal.OUTPUT_NORM: Quantity(Phase.FORWARD, "layer call", "1", "L2 norm of the layer's output"),
+    Signal.OUTPUT_MAX_ABS: Quantity(
+        Phase.FORWARD, "layer call", "1", "largest absolute value of the layer's output"
+    ),
     **_counts(Phase.FORWARD, "layer call", "output", "the layer's output values"),
     Signal.SATURATED_FRACTION: Quantity(
         Phase.FORWARD,

@@ -40,7 +40,9 @@ class Trouble:
         word = {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}[self.kind]
         subject = {
             Phase.INPUT: f"{self.where} of the input holds {word}",
-            Phase.TARGET: f"{self.where} of the targets holds {word}".replace("target of the targets", "the target"),
+            Phase.TARGET: f"{self.where} of the targets holds {word}".replace(
+                "target of the targets", "the target"
+            ),
             Phase.WEIGHTS: f"{self.where} held {word} before the step",
             Phase.FORWARD: f"the output of {self.where} holds {word}",
             Phase.LOSS: f"the loss is {word}",
@@ -55,6 +57,8 @@ def first_trouble(
     steps: npt.NDArray[np.int64],
     values: npt.NDArray[np.float32],
     present: npt.NDArray[np.bool_],
+    *,
+    continues: bool = False,
 ) -> Trouble | None:
     """Find the first step that holds something non-finite, and what came first in it.
 
@@ -63,9 +67,11 @@ def first_trouble(
         steps: Shape (n,), increasing.
         values: Shape (n, k).
         present: Shape (n, k), which values were measured.
+        continues: The first row follows a step that was recorded and had no trouble.
 
     Weights that are bad when a step begins were made bad by the update of the step before it, unless
-    the record begins there. Gradients that overflow under a loss scale are that scheme at work, and
+    the record begins there. Of the places that are bad in one phase, the first among the columns is
+    named, whatever kind of number it holds. Gradients that overflow under a loss scale are that scheme at work, and
     count only if something else does.
     """
     watched = [i for i, c in enumerate(columns) if _watches(c)]
@@ -81,8 +87,12 @@ def first_trouble(
         return None
     row = int(rows[0])
     indices = np.array(watched)[bad[row]]
-    found = [_at(columns[i], int(steps[row]), float(values[row, i]), row > 0) for i in indices]
-    first = min(found, key=lambda t: (t.step, t.phase.order))
+    found = [
+        _at(columns[i], int(steps[row]), float(values[row, i]), continues or row > 0)
+        for i in indices
+    ]
+    places = {c.where: i for i, c in reversed(list(enumerate(columns))) if _watches(c)}
+    first = min(found, key=lambda t: (t.step, t.phase.order, places[t.where]))
     return replace(first, where=_exact_column(first, columns, values[row], present[row]))
 
 

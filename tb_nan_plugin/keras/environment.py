@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +14,12 @@ import tb_nan_plugin
 from tb_nan_plugin.keras.naming import activation_of, layer_place
 
 
-def describe(model: Any, output_places: Mapping[str, str], unobserved: Mapping[str, str]) -> dict[str, Any]:
+def describe(
+    model: Any,
+    batch: Mapping[str, Any],
+    output_places: Mapping[str, str],
+    unobserved: Mapping[str, str],
+) -> dict[str, Any]:
     """Return JSON-safe facts about model, optimizer, loss and machine."""
     return {
         "recorder": f"tb-nan-plugin {tb_nan_plugin.__version__}",
@@ -28,6 +34,7 @@ def describe(model: Any, output_places: Mapping[str, str], unobserved: Mapping[s
         "dtype_policy": str(model.dtype_policy.name),
         "optimizer": _optimizer(model.optimizer),
         "losses": _losses(getattr(model, "loss", None)),
+        "batch": dict(batch),
         "layers": [_layer(layer, model) for layer in model._flatten_layers(include_self=False)],
         "output_layers": dict(output_places),
         "unobserved": dict(unobserved),
@@ -38,8 +45,17 @@ def _optimizer(optimizer: Any) -> dict[str, Any]:
     if optimizer is None:
         return {}
     inner = getattr(optimizer, "inner_optimizer", optimizer)
-    settings = {k: v for k, v in inner.get_config().items() if isinstance(v, (str, int, float, bool))}
-    return {"class": type(inner).__name__, "settings": settings, "loss_scaling": inner is not optimizer}
+    config = inner.get_config()
+    settings = {k: _plain(v) for k, v in config.items() if isinstance(v, (str, int, float, bool))}
+    return {
+        "class": type(inner).__name__,
+        "settings": settings,
+        "loss_scaling": inner is not optimizer,
+    }
+
+
+def _plain(value: str | float) -> str | float:
+    return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _losses(loss: Any) -> list[dict[str, Any]]:

@@ -92,7 +92,7 @@ class NaNMonitor(keras.callbacks.Callback):
         """Write what is waiting, and the epoch's own figures."""
         session = self._session
         if session is not None:
-            self._guarded("record", session.drain)
+            self._guarded("record", lambda: session.drain(closing=True))
             self._guarded("record", lambda: session.write_epoch(epoch, logs or {}))
             self._tell()
 
@@ -169,6 +169,8 @@ class NaNMonitor(keras.callbacks.Callback):
             reason = f"Keras runs on {keras.backend.backend()!r}, and only TensorFlow is supported"
         elif self.model.distribute_strategy.num_replicas_in_sync > 1:
             reason = "the training is distributed over several replicas, which is not supported yet"
+        elif "make_train_function" in vars(self.model):
+            reason = "another NaNMonitor already records this training"
         if reason is not None:
             _say(f"nothing is recorded: {reason}. Training goes on.")
         return reason is None

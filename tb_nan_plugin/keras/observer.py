@@ -32,12 +32,14 @@ class Observer:
         ring: Where the rows go.
         output_places: For each of the model's outputs, the layer call that made it, if one did.
         unobserved: What could not be measured, with the reason.
+        batch: Dtype and shape of every input, target and prediction, by role and name.
     """
 
     def __init__(self, model: Any, ring: Ring, patches: Patches) -> None:
         self.ring = ring
         self.output_places: dict[str, str] = {}
         self.unobserved: dict[str, str] = {}
+        self.batch: dict[str, dict[str, Any]] = {}
         self._model = model
         self._row: Row | None = None
         self._outputs: list[activations.LayerOutput] = []
@@ -114,8 +116,10 @@ class Observer:
 
     def _measure_batch(self, row: Row, data: Any) -> None:
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-        inputs.measure(row, by_name(x))
-        targets.measure(row, by_name(y))
+        features, wanted = by_name(x), by_name(y)
+        self.batch["inputs"], self.batch["targets"] = _makes(features), _makes(wanted)
+        inputs.measure(row, features)
+        targets.measure(row, wanted)
 
     def _layer_call(self, layer: Any) -> Callable[..., Any]:
         original = layer.call
@@ -162,6 +166,7 @@ class Observer:
                 self._measure_outputs(row)
                 with self._reporting("predictions"):
                     predictions = by_name(kwargs.get("y_pred", args[2] if len(args) > 2 else None))
+                    self.batch["predictions"] = _makes(predictions)
                     loss.measure_predictions(row, predictions)
                     self._remember_outputs(predictions)
                 with self._reporting("loss"):
@@ -201,9 +206,21 @@ class Observer:
         optimizer.measure(row, name, found)
 
 
+def _makes(tensors: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: {
+            "dtype": t.dtype.name,
+            "shape": t.shape.as_list() if t.shape.rank is not None else None,
+        }
+        for name, t in tensors.items()
+        if hasattr(t, "shape") and isinstance(t.shape, tf.TensorShape)
+    }
+
+
 def _is_scratch() -> bool:
     """Return whether Keras is only finding out shapes, in a graph that will never run."""
-    return bool(tf.compat.v1.get_default_graph().name.startswith("scratch_graph"))
+    graph = tf.compat.v1.get_default_graph()
+    return str(getattr(graph, "name", "")).startswith("scratch_graph")
 
 
 def _optimizers(model: Any) -> dict[str, Any]:

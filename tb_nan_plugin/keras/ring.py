@@ -32,7 +32,7 @@ class Ring:
         self.columns: tuple[Column, ...] = ()
         self.dropped: set[Column] = set()
         self._least_rows = 2 * steps_per_execution
-        self._traces: list[set[Column]] = []
+        self._traces: list[frozenset[Column]] = []
         self._rows: Any = None
         self._count: Any = None
         self._read = 0
@@ -53,11 +53,16 @@ class Ring:
         if list(self.columns) != row.columns:
             values = tf.gather(values, order)
         padding = tf.zeros([int(self._rows.shape[1]) - 1 - len(self.columns)])
-        packed = tf.concat([[float(len(self._traces))], values, padding], axis=0)
-        self._traces.append(set(row.columns))
+        packed = tf.concat([[float(self._number_of(row))], values, padding], axis=0)
         slot = tf.cast(self._count % self.capacity, tf.int32)
         self._rows.scatter_nd_update([[slot]], [packed])
         self._count.assign_add(1)
+
+    def _number_of(self, row: Row) -> int:
+        trace = frozenset(row.columns)
+        if trace not in self._traces:  # without a graph, every step would be a trace of its own
+            self._traces.append(trace)
+        return self._traces.index(trace)
 
     def _allocate(self, row: Row) -> None:
         width = 1 + len(row.columns) + max(SPARE_COLUMNS, len(row.columns))

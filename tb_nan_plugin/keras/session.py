@@ -53,7 +53,7 @@ class Session:
             first_step: Index of the first batch.
             every_step: Read the ring after every execution instead of once in many steps.
         """
-        self.next_step = first_step
+        self.next_step = self._first_step = first_step
         self.trouble: Trouble | None = None
         self._model = model
         self._every_step = every_step
@@ -97,7 +97,7 @@ class Session:
         waiting = (len(self._executions) + 1) * self._steps_per_execution
         late = time.monotonic() - self._last_drain >= FLUSH_SECONDS
         if self._every_step or late or waiting > self._ring.capacity:
-            self.drain()
+            self.drain(closing=self._every_step)
 
     def drain(self, closing: bool = False) -> None:
         """Move the rows of the ring into the event file and look at them.
@@ -109,9 +109,8 @@ class Session:
         self._last_drain = time.monotonic()
         if len(rows.steps) == 0:
             return
-        if closing:
-            rows = self._with_final_weights(rows)
-        manifest = self._current_manifest(closing)
+        rows = self._with_final_weights(rows, closing)
+        manifest = self._current_manifest()
         block = pack_rows(manifest, rows.steps, rows.wall_times, rows.values, rows.present)
         last, now = int(rows.steps[-1]), float(rows.wall_times[-1])
         if self._manifest is None or self._manifest.id != manifest.id:
@@ -120,7 +119,13 @@ class Session:
         self._file.write(health_event(block, last, now))
         self._file.flush()
         if self.trouble is None:
-            self.trouble = first_trouble(manifest.columns, rows.steps, rows.values, rows.present)
+            self.trouble = first_trouble(
+                manifest.columns,
+                rows.steps,
+                rows.values,
+                rows.present,
+                continues=int(rows.steps[0]) > self._first_step,
+            )
 
     def _take(self) -> _Rows:
         values, present = self._ring.unread()
@@ -133,23 +138,27 @@ class Session:
             times = np.concatenate([times, np.full(n - len(times), times[-1])])
         return _Rows(steps, times[:n].astype(np.float64), values, present)
 
-    def _current_manifest(self, closing: bool) -> Manifest:
-        columns = self._ring.columns
-        if closing:
-            columns += tuple(_final_columns(self._observer.variables))
+    def _current_manifest(self) -> Manifest:
+        columns = (*self._ring.columns, *_final_columns(self._observer.variables))
         unobserved = {
             **self._observer.unobserved,
-            **{f"{c.signal} {c.where}".rstrip(): "no room was left for it" for c in self._ring.dropped},
+            **{
+                f"{c.signal} {c.where}".rstrip(): "no room was left for it"
+                for c in self._ring.dropped
+            },
         }
-        return Manifest(columns, describe(self._model, self._observer.output_places, unobserved))
+        return Manifest(
+            columns,
+            describe(self._model, self._observer.batch, self._observer.output_places, unobserved),
+        )
 
-    def _with_final_weights(self, rows: _Rows) -> _Rows:
-        counts = np.asarray(weights.count_nonfinite(self._observer.variables)).T.reshape(-1)
-        n = len(rows.steps)
-        values = np.zeros((n, len(counts)), np.float32)
-        values[-1] = counts
+    def _with_final_weights(self, rows: _Rows, closing: bool) -> _Rows:
+        variables = self._observer.variables
+        values = np.zeros((len(rows.steps), 3 * len(variables)), np.float32)
         present = np.zeros(values.shape, np.bool_)
-        present[-1] = True
+        if closing and variables:
+            values[-1] = np.asarray(weights.count_nonfinite(variables)).T.reshape(-1)
+            present[-1] = True
         return replace(
             rows,
             values=np.concatenate([rows.values, values], axis=1),
@@ -176,8 +185,9 @@ class Session:
             self._file.close()
 
     def _release(self) -> None:
+        compiled_anew = self._model.train_function is None
         self._patches.undo()
-        self._model.train_function = self._before
+        self._model.train_function = None if compiled_anew else self._before
 
 
 def _build_optimizer(model: Any) -> None:

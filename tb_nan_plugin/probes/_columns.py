@@ -49,7 +49,11 @@ def measure_columns(row: Row, stem: str, name: str, tensor: Any) -> None:
 
 def _numeric(tensor: Any) -> tf.Tensor | None:
     values = dense_values(tensor)
-    if values is None and tf.is_tensor(tensor) and (tensor.dtype.is_integer or tensor.dtype.is_bool):
+    if (
+        values is None
+        and tf.is_tensor(tensor)
+        and (tensor.dtype.is_integer or tensor.dtype.is_bool)
+    ):
         values = tensor
     if values is None or values.shape.rank is None:
         return None
@@ -63,7 +67,9 @@ def _layout(values: tf.Tensor, name: str) -> _Layout:
     width = values.shape[-1]
     word = name if rank < 4 else name.replace("feature", "channel")
     if width is not None and width <= MOST_COLUMNS:
-        places = [name] if name == "target" and width == 1 else [f"{word} {i}" for i in range(width)]
+        places = (
+            [name] if name == "target" and width == 1 else [f"{word} {i}" for i in range(width)]
+        )
         return _Layout(places, list(range(rank - 1)), None)
     return _Layout([f"all {name}s"], list(range(rank)), rank)
 

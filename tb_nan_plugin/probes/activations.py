@@ -43,11 +43,17 @@ def measure(row: Row, outputs: list[LayerOutput]) -> None:
     values = [output.values for output in outputs]
     sizes = norms(values)
     row.add(Signal.OUTPUT_NORM, places, sizes)
+    row.add(Signal.OUTPUT_MAX_ABS, places, tf.stack([_max_abs(v) for v in values]))
     row.add_counts("output", places, counts_if_suspect(values, sizes))
     for output in outputs:
         if output.activation in SATURATING:
             share = _saturated_share(output)
             row.add(Signal.SATURATED_FRACTION, [output.place], share)
+
+
+def _max_abs(values: tf.Tensor) -> tf.Tensor:
+    highest = tf.maximum(tf.reduce_max(values), -tf.reduce_min(values))
+    return tf.cast(highest, tf.float32)
 
 
 def _saturated_share(output: LayerOutput) -> tf.Tensor:

@@ -1,0 +1,124 @@
+# Every task of the project. Needs make and Python 3.10+; all else is fetched into $(VENV).
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.SUFFIXES:
+
+PYTHON ?= python3
+VENV ?= .venv
+NAME ?=
+SERVE ?= 1
+MARKS ?= not e2e and not slow
+
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --quiet
+TOOLCHAIN := $(PY) frontend/toolchain.py
+PROJECT := setup.py pyproject.toml
+
+section = @printf '\n== %s\n' '$(1)'
+
+.PHONY: help
+help: ## This list
+	@printf 'make TASK [PYTHON=python3.12] [VENV=.venv]\n\n'
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
+
+# --- Set-up. A stamp is a file that says: done, and nothing it rests on has changed since.
+
+.PHONY: setup
+setup: $(VENV)/.ready-dev frontend ## Everything that developing needs, in a virtual environment
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	  echo 'Python 3.10 or later is needed, and `$(PYTHON)` is not one.' >&2; \
+	  echo 'If there is another: make PYTHON=/path/to/python3.12 ...' >&2; exit 1; }
+	@if $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then $(PYTHON) -m venv $(VENV); \
+	elif command -v virtualenv >/dev/null; then virtualenv --quiet --python $(PYTHON) $(VENV); \
+	else \
+	  echo '`$(PYTHON)` cannot make a virtual environment: its ensurepip is missing.' >&2; \
+	  echo 'On Debian and Ubuntu: apt-get install python3-venv. Elsewhere: install virtualenv.' >&2; \
+	  exit 1; fi
+	@touch $@
+
+# What a demo needs: the package and TensorFlow.
+$(VENV)/.ready-demo: $(VENV)/.created $(PROJECT)
+	@echo 'Installing the package and TensorFlow into $(VENV) (about 600 MB, the first time only).'
+	@$(PIP) install --editable '.[tensorflow]'
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.created $(PROJECT)
+	@echo 'Installing the package, TensorFlow and the tools into $(VENV) (the first time only).'
+	@$(PIP) install --editable '.[tensorflow,dev]'
+	@touch $(VENV)/.ready-demo $@
+
+# Rebuilt when its sources have changed; the machine's Node if it has one, else one from PyPI.
+.PHONY: frontend
+frontend: $(VENV)/.ready-demo
+	@needed="$$($(TOOLCHAIN) requirements)" && { test -z "$$needed" || $(PIP) install $$needed; }
+	@$(TOOLCHAIN) build
+
+# --- Use
+
+.PHONY: demo
+demo: $(VENV)/.ready-demo frontend ## Train a model that goes NaN and explain it: [NAME=...] [SERVE=0]
+	@$(VENV)/bin/tb-nan demo $(NAME) $(if $(filter 0,$(SERVE)),--no-serve,--serve)
+
+# --- Check. pytest with the browser comes last, so that its counts are the last to be read.
+
+.PHONY: test
+test: lint types imports test-python test-frontend test-e2e ## Everything that checks the project
+	@printf '\n== make test: every section passed\n'
+
+.PHONY: test-all
+test-all: ## The same, with the slow tests
+	@$(MAKE) --no-print-directory test MARKS='not e2e'
+
+.PHONY: lint
+lint: setup ## ruff: style and format
+	$(call section,lint)
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+
+.PHONY: types
+types: setup ## mypy, strict
+	$(call section,types)
+	@$(PY) -m mypy
+
+.PHONY: imports
+imports: setup ## import-linter: who may import whom
+	$(call section,imports)
+	@$(VENV)/bin/lint-imports
+
+.PHONY: test-python
+test-python: setup ## pytest, without the browser; TESTS=path for a part of it
+	$(call section,test-python ($(MARKS)))
+	@$(PY) -m pytest -m '$(MARKS)' $(TESTS)
+
+.PHONY: test-frontend
+test-frontend: setup ## tsc, eslint and vitest
+	$(call section,test-frontend)
+	@$(TOOLCHAIN) run lint
+	@$(TOOLCHAIN) run test
+
+.PHONY: test-e2e
+test-e2e: setup ## A real TensorBoard in a real browser
+	$(call section,test-e2e)
+	@browser="$$(sh tests/e2e/browser.sh)" && \
+	  TB_NAN_CHROMIUM="$$browser" $(PY) -m pytest -m e2e tests/e2e
+
+# --- Keep
+
+.PHONY: format
+format: setup ## Put the Python files in order
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+.PHONY: wheel
+wheel: setup ## Source distribution and wheel, in dist/
+	@$(PY) -m build
+
+.PHONY: clean
+clean: ## Remove what was built; the virtual environment stays
+	@rm -rf build dist *.egg-info tb_nan_plugin/static frontend/node_modules
+	@rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,203 @@
+"""One run -> what is true of it: status, first non-finite step, verdict, findings, notes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.evidence import Case
+from analyzer.findings import Finding
+from analyzer.scalars import BadTag, accuracy_remarks, bad_tags, growth_sentence
+from analyzer.series import Health, Run
+from analyzer.verdict import Verdict, judge, unknown
+from tb_nan_plugin.record import Column, Manifest, RowBlock
+from tb_nan_plugin.signals import Kind, Phase, Signal
+from tb_nan_plugin.trouble import Trouble, first_trouble
+
+Status = Literal["healthy", "unhealthy", "nonfinite", "silent", "recovered", "empty", "unreadable"]
+
+
+@dataclass(frozen=True)
+class FirstNonfinite:
+    """The first thing that was not finite; see docs/report.md."""
+
+    step: int
+    last_finite_step: int | None
+    phase: Phase
+    where: str
+    kind: Kind
+    tag: str
+    axis: Literal["step", "tag"]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What is true of one run."""
+
+    run: Run
+    status: Status
+    first_nonfinite: FirstNonfinite | None
+    verdict: Verdict | None
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Return whether every file was read to its end."""
+        return not self.run.problems and all(s.status == "ok" for s in self.run.sources)
+
+
+def analyze_run(run: Run) -> Analysis:
+    """Judge one run by its health record, or by its scalars where there is none."""
+    notes = (*run.problems, *accuracy_remarks(run))
+    if run.attempts:
+        return _by_health(run, notes)
+    if run.scalars:
+        return _by_scalars(run, notes)
+    broken = any(s.status in ("corrupt", "not-events", "unreadable") for s in run.sources)
+    return Analysis(run, "unreadable" if broken else "empty", None, None, (), notes)
+
+
+def _by_health(run: Run, notes: tuple[str, ...]) -> Analysis:
+    troubles = [_trouble(health) for health in run.attempts]
+    bad = [index for index, trouble in enumerate(troubles) if trouble is not None]
+    index = bad[0] if bad else len(troubles) - 1
+    health, trouble = run.attempts[index], troubles[index]
+    if len(troubles) > 1:
+        notes = (
+            *notes,
+            f"This directory holds {len(troubles)} attempts at a training; "
+            f"this is about attempt {index + 1}, the {'first that failed' if bad else 'last'}.",
+        )
+    notes = (*notes, *_unobserved(health))
+    verdict, findings = judge(Case(health, trouble))
+    if trouble is None:
+        outside = _outside_the_step(run)
+        if outside is not None:
+            return _of_tag(run, outside, notes, findings)
+        return Analysis(run, "unhealthy" if verdict else "healthy", None, verdict, findings, notes)
+    first = FirstNonfinite(
+        trouble.step,
+        _step_before(health, trouble.step),
+        trouble.phase,
+        trouble.where,
+        trouble.kind,
+        trouble.signal.value,
+        "step",
+    )
+    return Analysis(run, _status(health, trouble), first, verdict, findings[1:], notes)
+
+
+def _trouble(health: Health) -> Trouble | None:
+    continues = False
+    for manifest, block in health.blocks:
+        watched = [i for i, c in enumerate(manifest.columns) if _may_be_bad(c, block, i)]
+        if watched:
+            found = _trouble_in(manifest, block, watched, continues)
+            if found is not None:
+                return found
+        continues = True
+    return None
+
+
+def _may_be_bad(column: Column, block: RowBlock, index: int) -> bool:
+    signal = column.known
+    if signal is None:
+        return False
+    counting = signal.quantity.kind is not None
+    if not counting and signal not in (
+        Signal.LOSS,
+        Signal.LOSS_SCALE,
+        Signal.INPUT_BAD_COLUMN,
+        Signal.TARGET_BAD_COLUMN,
+    ):
+        return False
+    return not counting or block.constant(index) != 0
+
+
+def _trouble_in(
+    manifest: Manifest, block: RowBlock, watched: list[int], continues: bool
+) -> Trouble | None:
+    values = np.stack([block.values(i) for i in watched], axis=1)
+    present: npt.NDArray[np.bool_] = np.stack([block.present(i) for i in watched], axis=1)
+    columns = [manifest.columns[i] for i in watched]
+    return first_trouble(columns, block.steps, values, present, continues=continues)
+
+
+def _step_before(health: Health, step: int) -> int | None:
+    earlier = health.steps[health.steps < step]
+    return int(earlier.max()) if len(earlier) else None
+
+
+def _status(health: Health, trouble: Trouble) -> Status:
+    """Silent while the loss never shows it; recovered if the last steps are finite throughout."""
+    loss = health.series(Signal.LOSS)
+    last = int(health.steps[-1])
+    if last > trouble.step and _trouble_at_end(health) is None:
+        return "recovered"
+    if loss is not None and np.isfinite(loss.values).all():
+        return "silent"
+    return "nonfinite"
+
+
+def _trouble_at_end(health: Health) -> Trouble | None:
+    manifest, block = health.blocks[-1]
+    everything = list(range(len(manifest.columns)))
+    values = np.stack([block.values(i)[-1:] for i in everything], axis=1)
+    present = np.stack([block.present(i)[-1:] for i in everything], axis=1)
+    return first_trouble(manifest.columns, block.steps[-1:], values, present)
+
+
+def _unobserved(health: Health) -> tuple[str, ...]:
+    unobserved = health.environment.get("unobserved", {})
+    if not isinstance(unobserved, dict):
+        return ()
+    return tuple(f"Not observed: {place} ({reason})." for place, reason in unobserved.items())
+
+
+def _outside_the_step(run: Run) -> BadTag | None:
+    found = [b for b in bad_tags(run) if b.phase is Phase.VALIDATION]
+    return found[0] if found else None
+
+
+def _by_scalars(run: Run, notes: tuple[str, ...]) -> Analysis:
+    found = bad_tags(run)
+    decisive = [b for b in found if b.phase is not Phase.METRIC]
+    benign = [b for b in found if b.phase is Phase.METRIC]
+    notes = (*notes, *(_metric_note(b) for b in benign))
+    if decisive:
+        return _of_tag(run, decisive[0], notes, ())
+    return Analysis(run, "healthy", None, None, (), notes)
+
+
+def _of_tag(
+    run: Run, bad: BadTag, notes: tuple[str, ...], findings: tuple[Finding, ...]
+) -> Analysis:
+    first = FirstNonfinite(
+        bad.step, bad.last_finite_step, bad.phase, bad.tag, bad.kind, bad.tag, "tag"
+    )
+    word = {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}[bad.kind]
+    summary = (
+        f"{bad.tag} is {word} at its step {bad.step}. {growth_sentence(bad)} "
+        "Scalars alone do not tell the cause."
+    )
+    missing = (
+        "statistics of inputs and targets, weights, layer outputs and gradients of every step: "
+        "add NaNMonitor to the callbacks and train again",
+    )
+    status: Status = "recovered" if bad.recovered else "nonfinite"
+    if bad.phase in (Phase.BACKWARD, Phase.UPDATE) and not bad.recovered:
+        status = "silent"
+    return Analysis(run, status, first, unknown(summary, missing), findings, notes)
+
+
+def _metric_note(bad: BadTag) -> str:
+    word = {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}[bad.kind]
+    times = "once" if bad.count == 1 else f"{bad.count} times"
+    return (
+        f"{bad.tag} is {word} {times}, first at its step {bad.step}. It is neither a loss nor a "
+        "gradient; many metrics are undefined where they have nothing to measure."
+    )

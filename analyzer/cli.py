@@ -1,0 +1,128 @@
+"""The command line: parse, ask, print. Frameworks and numpy are imported only when needed."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from analyzer import demo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from analyzer.report import Progress, Report
+
+EXIT_CODES = """\b
+Exit codes:
+  0  nothing at or above the threshold of --fail-on
+  1  something at or above it
+  2  wrong usage, or nothing readable"""
+
+
+class _AnalyzeByDefault(click.Group):
+    """A group whose first word may be left out: `tb-nan logs` is `tb-nan analyze logs`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own = {"--help", "-h", "--version"}
+        if args and args[0] not in self.commands and args[0] not in own:
+            args = ["analyze", *args]
+        return super().parse_args(ctx, args)
+
+
+def _version() -> str:
+    try:
+        return version("tb-nan-plugin")
+    except PackageNotFoundError:
+        return "unknown (not installed)"
+
+
+@click.group(
+    cls=_AnalyzeByDefault,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+)
+@click.version_option(_version(), prog_name="tb-nan")
+def main() -> None:
+    """Find out why a training went NaN, from its TensorBoard event files.
+
+    \b
+    tb-nan analyze logs          the verdict on every run below logs
+    tb-nan logs                  the same
+    tb-nan demo                  train a small model that goes NaN, and explain it
+    tensorboard --logdir logs    the same verdicts, in the tab "NaN"
+    """
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument("log_dir", type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON (docs/report.md).")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["nonfinite", "unhealthy", "never"]),
+    default="nonfinite",
+    show_default=True,
+    help="From which status on the exit code is 1: nonfinite (also silent), unhealthy (also "
+    "recovered), or never.",
+)
+def analyze(log_dir: str, as_json: bool, fail_on: str) -> None:
+    """Say of every run below LOG_DIR whether and why it went NaN.
+
+    LOG_DIR is any TensorBoard log directory: with NaNMonitor's records the cause is named; from
+    ordinary scalars the first bad point is found, and what is missing for a cause is said.
+    """
+    report = _read(log_dir)
+    if as_json:
+        _print_json(report)
+    else:
+        _print_report(report)
+    if not report.readable:
+        _fail(f"no event file below {log_dir} could be read; the reasons are above")
+    sys.exit(1 if report.fails(fail_on) else 0)
+
+
+main.add_command(demo.command)
+
+
+def _read(log_dir: str) -> Report:
+    from analyzer.report import LogDirError
+    from analyzer.report import analyze as analyze_log_dir
+
+    try:
+        return analyze_log_dir(log_dir, _progress())
+    except LogDirError as error:
+        _fail(str(error))
+
+
+def _progress() -> Progress | None:
+    """Return something that shows which file is being read, where somebody may be waiting."""
+    if not sys.stderr.isatty():
+        return None
+
+    def show(path: str, number: int, total: int) -> None:
+        click.echo(f"\r\x1b[2Kreading {number + 1} of {total}: {path[-60:]}", nl=False, err=True)
+        if number + 1 == total:
+            click.echo("\r\x1b[2K", nl=False, err=True)
+
+    return show
+
+
+def _print_json(report: Report) -> None:
+    from analyzer.reporters import as_json
+
+    click.echo(as_json.render(report))
+
+
+def _print_report(report: Report) -> None:
+    from rich.console import Console
+
+    from analyzer.reporters import terminal
+
+    terminal.render(report, Console())
+
+
+def _fail(message: str) -> NoReturn:
+    click.echo(f"tb-nan: {message}", err=True)
+    sys.exit(2)

@@ -1,0 +1,168 @@
+"""Quantities computed from recorded ones: totals, scales, how the training went.
+
+Every function reads columns and returns numbers; none of them decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from math import log, log10
+from typing import Final
+
+import numpy as np
+
+from analyzer.series import Health, Series
+from tb_nan_plugin.signals import Signal
+
+EARLY_STEPS: Final = 10  # "the first batches": before training has changed much
+
+# Highest rate in ordinary use, before division by (1 - momentum). Sources: the optimizers' papers and
+# Keras defaults; SGD 0.1 is the start of ResNet training (He et al., CVPR 2016), Adam's 1e-2 is ten
+# times the default of Kingma and Ba (ICLR 2015).
+HIGHEST_USUAL_RATE: Final = {
+    "SGD": 0.1,
+    "Adam": 1e-2,
+    "AdamW": 1e-2,
+    "Adamax": 1e-2,
+    "Nadam": 1e-2,
+    "RMSprop": 1e-2,
+    "Lion": 1e-3,
+    "Adagrad": 0.1,
+    "Ftrl": 0.1,
+    "Adadelta": 1.0,
+    "Adafactor": 1e-2,
+    "Muon": 0.1,
+}
+
+
+class Progress(Enum):
+    """How a training went, by its loss."""
+
+    LEARNED = "learned"
+    STUCK = "stuck"
+    DIVERGED = "diverged"
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training went, and the numbers by which one can tell.
+
+    Attributes:
+        progress: The judgement.
+        first: Median loss of the first steps.
+        last: Median loss of the last steps.
+        trivial: Loss of always predicting the mean, or all classes alike, where it is known.
+    """
+
+    progress: Progress
+    first: float
+    last: float
+    trivial: float | None
+
+
+def outcome(health: Health) -> Outcome:
+    """Judge the training by its finite losses; `UNCLEAR` below 20 steps."""
+    series = health.series(Signal.LOSS)
+    losses = series.finite().values if series is not None else np.empty(0)
+    if len(losses) < 20:
+        return Outcome(Progress.UNCLEAR, float("nan"), float("nan"), None)
+    edge = max(3, len(losses) // 10)
+    first, last = float(np.median(losses[: edge // 2 + 1])), float(np.median(losses[-edge:]))
+    trivial = trivial_loss(health)
+    return Outcome(_progress(first, last, trivial), first, last, trivial)
+
+
+def _progress(first: float, last: float, trivial: float | None) -> Progress:
+    if last > 10 * abs(first) + 1e-12:
+        return Progress.DIVERGED
+    bar = trivial if trivial is not None else first
+    if last >= 0.9 * bar:
+        return Progress.STUCK
+    return Progress.LEARNED if last <= 0.8 * bar else Progress.UNCLEAR
+
+
+def trivial_loss(health: Health) -> float | None:
+    """Return the loss of a model that learned nothing but the mean, for one built-in loss.
+
+    Mean squared error: the targets' variance. Cross-entropy over k classes: ln k.
+    """
+    losses = health.environment.get("losses", [])
+    if len(losses) != 1 or not isinstance(losses[0], dict) or not losses[0].get("builtin"):
+        return None
+    name = str(losses[0].get("name", ""))
+    if name == "mean_squared_error":
+        return _target_variance(health)
+    if name == "binary_crossentropy":
+        return log(2)
+    if name in {"categorical_crossentropy", "sparse_categorical_crossentropy"}:
+        width = prediction_width(health)
+        return log(width) if width and width > 1 else None
+    return None
+
+
+def _target_variance(health: Health) -> float | None:
+    spread = []
+    for where in health.places(Signal.TARGET_STD):
+        std, mean = (
+            health.series(Signal.TARGET_STD, where),
+            health.series(Signal.TARGET_MEAN, where),
+        )
+        if std is not None and mean is not None:
+            spread.append(float(np.mean(std.values**2)) + float(np.var(mean.values)))
+    return float(np.mean(spread)) if spread and np.isfinite(spread).all() else None
+
+
+def prediction_width(health: Health) -> int | None:
+    """Return the size of the only output's last axis, or None if it is not known."""
+    batch = health.environment.get("batch", {})
+    predictions = batch.get("predictions", {}) if isinstance(batch, dict) else {}
+    shape = predictions.get("", {}).get("shape") if isinstance(predictions, dict) else None
+    width = shape[-1] if isinstance(shape, list) and len(shape) > 1 else None
+    return width if isinstance(width, int) else None
+
+
+def gradient_norm(health: Health) -> Series | None:
+    """Return the L2 norm over all variables' gradients together, before clipping."""
+    return _total(health, Signal.GRADIENT_NORM)
+
+
+def weight_norm(health: Health) -> Series | None:
+    """Return the L2 norm over all variables together, when each step began."""
+    return _total(health, Signal.WEIGHT_NORM)
+
+
+def _total(health: Health, signal: Signal) -> Series | None:
+    parts = [health.series(signal, where) for where in health.places(signal)]
+    columns = [part for part in parts if part is not None]
+    if not columns:
+        return None
+    first = max(columns, key=len)
+    alike = np.stack([c.values for c in columns if len(c) == len(first)])
+    with np.errstate(invalid="ignore", over="ignore"):
+        return Series(first.steps, np.sqrt((alike**2).sum(axis=0)), first.wall_times)
+
+
+def column_scale(health: Health, stem: str, where: str) -> float | None:
+    """Return the root mean square of one input or target column over the first batches."""
+    mean = health.series(Signal(f"{stem}_mean"), where)
+    std = health.series(Signal(f"{stem}_std"), where)
+    if mean is None or std is None:
+        return None
+    squares = np.hypot(mean.values[:EARLY_STEPS], std.values[:EARLY_STEPS])
+    finite = squares[np.isfinite(squares)]
+    return float(np.median(finite)) if len(finite) else None
+
+
+def largest_column(health: Health, stem: str) -> tuple[str, float] | None:
+    """Return the column of the largest scale, and that scale."""
+    places = health.places(Signal(f"{stem}_mean"))
+    scales = [(where, column_scale(health, stem, where)) for where in places]
+    known = [(where, scale) for where, scale in scales if scale is not None]
+    return max(known, key=lambda pair: pair[1]) if known else None
+
+
+def decades(ratio: float) -> float:
+    """Return log10 of a ratio, 0 where it is not positive."""
+    return log10(ratio) if ratio > 0 else 0.0

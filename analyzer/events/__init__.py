@@ -1,0 +1,1 @@
+"""Event files: bytes in, records out. Nothing here decides what a number means."""

@@ -1,0 +1,1 @@
+"""Turn a report into text. Each reporter offers `render(report, ...)` and sees nothing deeper."""

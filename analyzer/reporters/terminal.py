@@ -1,0 +1,173 @@
+"""The report for a person at a terminal."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Final
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from analyzer.report import Analysis, Evidence, FirstNonfinite, Report, Verdict
+
+STYLES: Final = {
+    "healthy": "green",
+    "unhealthy": "yellow",
+    "recovered": "yellow",
+    "nonfinite": "bold red",
+    "silent": "bold red",
+    "empty": "dim",
+    "unreadable": "red",
+}
+MEANINGS: Final = {
+    "healthy": "nothing non-finite, and nothing that harms training",
+    "unhealthy": "finite, but something harms training",
+    "nonfinite": "training went non-finite",
+    "silent": "weights, gradients or data are non-finite while the logged loss stays finite",
+    "recovered": "something was non-finite, and came back",
+    "empty": "the event files hold nothing to judge",
+    "unreadable": "no event file of this run could be read",
+}
+
+
+def render(report: Report, console: Console) -> None:
+    """Print the verdict on every run, the table of all runs first where there are several."""
+    if len(report.analyses) > 1:
+        console.print(_overview(report))
+    shown = [a for a in report.analyses if len(report.analyses) == 1 or not _is_quiet(a)]
+    for analysis in shown:
+        console.print(_run(analysis))
+    for problem in report.problems:
+        console.print(Text(f"Left out: {problem}", style="yellow"))
+
+
+def _is_quiet(analysis: Analysis) -> bool:
+    return analysis.status in ("healthy", "empty") and analysis.complete and not analysis.notes
+
+
+def _overview(report: Report) -> Table:
+    table = Table(title=None, header_style="bold", box=None, pad_edge=False)
+    for heading in ("run", "status", "first bad step", "cause", "confidence"):
+        table.add_column(heading, overflow="fold")
+    for analysis in report.analyses:
+        first, verdict = analysis.first_nonfinite, analysis.verdict
+        table.add_row(
+            Text(analysis.run.name),
+            Text(analysis.status, style=STYLES[analysis.status]),
+            "" if first is None else str(first.step),
+            "" if verdict is None else verdict.cause,
+            "" if verdict is None or not verdict.confidence else f"{verdict.confidence:.0%}",
+        )
+    return table
+
+
+def _run(analysis: Analysis) -> RenderableType:
+    parts: list[RenderableType] = [_headline(analysis)]
+    if analysis.first_nonfinite is not None:
+        parts.append(_facts(_where(analysis.first_nonfinite)))
+    if analysis.verdict is not None:
+        parts.extend(_verdict(analysis.verdict))
+    elif analysis.status == "healthy":
+        parts.append(Text("No NaN, no Inf, and no finding.", style="green"))
+    parts.extend(_besides(analysis))
+    return Panel(
+        Group(*parts),
+        title=Text(f" {analysis.run.name} ", style="bold"),
+        title_align="left",
+        border_style=STYLES[analysis.status].removeprefix("bold "),
+        padding=(1, 2),
+    )
+
+
+def _headline(analysis: Analysis) -> Text:
+    line = Text(analysis.status.upper(), style=STYLES[analysis.status])
+    return line.append(f"  {MEANINGS[analysis.status]}", style="default not bold")
+
+
+def _where(first: FirstNonfinite) -> list[tuple[str, str]]:
+    counted = "" if first.axis == "step" else "  (the tag's own count)"
+    before = (
+        "none: it is the first" if first.last_finite_step is None else str(first.last_finite_step)
+    )
+    rows = [
+        ("first bad step", f"{first.step}{counted}"),
+        ("last finite step", before),
+        ("phase", first.phase.value),
+        ("kind", {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}[first.kind]),
+    ]
+    if first.where:
+        rows.insert(3, ("where", first.where))
+    return rows
+
+
+def _facts(rows: list[tuple[str, str]]) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    for name, value in rows:
+        table.add_row(Text(name, style="dim"), Text(value, style="bold"))
+    return Padding(table, (1, 0, 0, 0))
+
+
+def _verdict(verdict: Verdict) -> list[RenderableType]:
+    sure = f"  {verdict.confidence:.0%} sure" if verdict.confidence else ""
+    parts: list[RenderableType] = [
+        _section("Why"),
+        Text(verdict.title, style="bold").append(
+            f"  [{verdict.cause}]{sure}", style="not bold dim"
+        ),
+        Text(verdict.summary),
+    ]
+    if verdict.evidence:
+        parts += [_section("Evidence"), *(_evidence(e) for e in verdict.evidence)]
+    if verdict.remedies:
+        parts.append(_section("What to do"))
+    for remedy in verdict.remedies:
+        parts.append(Text(remedy.text))
+        if remedy.code:
+            code = Syntax(remedy.code, "python", theme="ansi_dark", background_color="default")
+            parts.append(Padding(code, (0, 0, 1, 4)))
+    if verdict.alternatives:
+        parts.append(_section("Other causes, and what speaks against them"))
+        parts += [Text(f"{a.cause}: {a.ruled_out_by}", style="dim") for a in verdict.alternatives]
+    if verdict.missing:
+        parts.append(_section("What was not recorded and would have decided"))
+        parts += [Text(f"- {m}") for m in verdict.missing]
+    return parts
+
+
+def _evidence(fact: Evidence) -> Text:
+    place = f" of {fact.where}" if fact.where else ""
+    line = Text("- ").append(f"{fact.signal}{place}", style="cyan")
+    line.append(f" at step {fact.step}: ").append(number(fact.observed), style="bold")
+    return line.append(f", {fact.claim}; {fact.because}")
+
+
+def number(value: float) -> str:
+    """Return a number as people write it; non-finite ones by name."""
+    if isfinite(value):
+        return f"{value:.6g}"
+    return "NaN" if value != value else ("+Inf" if value > 0 else "-Inf")
+
+
+def _besides(analysis: Analysis) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    cause = None if analysis.verdict is None else analysis.verdict.cause
+    others = [f for f in analysis.findings if f.cause != cause]
+    if others:
+        parts.append(_section("Also found"))
+        parts += [Text(f"- {f.cause} ({f.severity}): {f.summary}") for f in others]
+    if analysis.notes:
+        parts.append(_section("Notes"))
+        parts += [Text(f"- {note}") for note in analysis.notes]
+    damaged = [s for s in analysis.run.sources if s.status != "ok"]
+    if damaged:
+        parts.append(_section("Files"))
+        parts += [Text(f"- {s.file}: {s.status}. {s.reason}", style="yellow") for s in damaged]
+    return parts
+
+
+def _section(title: str) -> RenderableType:
+    return Padding(Text(title, style="bold underline"), (1, 0, 0, 0))

@@ -1,0 +1,213 @@
+"""What a divergence grew from, for the rules that compete to explain it.
+
+The last steps before an overflow look alike whatever the cause. What separates the causes is which
+quantity was out of proportion *before* anything grew; each is expressed in decades over what is
+usual, so that they can be compared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from analyzer import derived
+from analyzer.derived import Progress, decades
+from analyzer.evidence import Case, Evidence
+from analyzer.series import Series
+from tb_nan_plugin.signals import Phase, Signal
+
+GROWTH_DECADES: Final = 1.0  # loss or gradients ten times their first value: no ordinary noise
+# Layers that bring their input to unit scale, or look it up: raw scale does not matter before them.
+SCALING_LAYERS: Final = frozenset(
+    {"Normalization", "Rescaling", "BatchNormalization", "LayerNormalization", "Embedding"}
+)
+_RESHAPING: Final = frozenset({"InputLayer", "Flatten", "Reshape", "Permute", "Dropout"})
+
+
+@dataclass(frozen=True)
+class Excesses:
+    """How far each quantity was out of proportion at the start, in decades; 0 is usual.
+
+    Attributes:
+        features: Twice log10 of the largest input column's scale: the curvature of the first layer
+            grows with its square, and the largest stable rate shrinks with it.
+        targets: log10 of the largest target's scale, for losses that measure a distance.
+        rate: log10 of the applied learning rate over the highest usual one, momentum included.
+        initialization: log10 of the largest layer output over the largest input, in the first step.
+        batch: log10 of the last batches' scale over that of the first ones.
+    """
+
+    features: float
+    targets: float
+    rate: float
+    initialization: float
+    batch: float
+
+
+def excesses(case: Case) -> Excesses:
+    """Measure them all."""
+    features = derived.largest_column(case.health, "input")
+    targets = derived.largest_column(case.health, "target")
+    scaled = scales_inputs_itself(case) or _only_integers(case)
+    return Excesses(
+        0.0 if features is None or scaled else max(0.0, 2 * decades(features[1])),
+        0.0 if targets is None or not _is_distance(case) else max(0.0, decades(targets[1])),
+        rate_excess(case),
+        _initialization_excess(case, 1.0 if features is None else max(1.0, features[1])),
+        _batch_excess(case),
+    )
+
+
+def growth(case: Case) -> tuple[Series, Signal, float] | None:
+    """Return what grew most before the trouble: its series, its name, and by how many decades."""
+    loss = case.before_trouble(case.health.series(Signal.LOSS))
+    gradient = case.before_trouble(derived.gradient_norm(case.health))
+    found = [
+        (series, signal, _grown(series))
+        for series, signal in ((loss, Signal.LOSS), (gradient, Signal.GRADIENT_NORM))
+        if series is not None
+    ]
+    return max(found, key=lambda entry: entry[2]) if found else None
+
+
+def _grown(series: Series) -> float:
+    """Return the decades from the least of the series to its greatest after that."""
+    values = np.abs(series.values)
+    values = values[values > 0]
+    if len(values) < 2:
+        return 0.0
+    least = np.minimum.accumulate(values)
+    start = max(float(np.median(values[: max(1, len(values) // 10)])), float(least[-1]))
+    return decades(float(values[-max(1, len(values) // 10) :].max()) / start)
+
+
+def is_diverging(case: Case) -> bool:
+    """Return whether training blew up by itself, rather than meeting one bad value."""
+    if case.trouble is None:
+        return case.outcome.progress is Progress.DIVERGED
+    if case.trouble.phase in (Phase.INPUT, Phase.TARGET, Phase.WEIGHTS):
+        return False
+    grown = growth(case)
+    return (grown is not None and grown[2] >= GROWTH_DECADES) or update_ratio(case) > 1
+
+
+def update_ratio(case: Case) -> float:
+    """Return the largest estimate of update norm over weight norm in the last finite steps.
+
+    For plain gradient descent the update is rate times gradient. Above 1 a step replaces the
+    weights instead of correcting them (usual: about 1e-3; TheDeepChecker calls 0.1 too fast).
+    """
+    settings = case.health.environment.get("optimizer", {})
+    if not isinstance(settings, dict) or settings.get("class") != "SGD":
+        return 0.0
+    rate = case.before_trouble(case.health.series(Signal.LEARNING_RATE))
+    gradient = case.before_trouble(derived.gradient_norm(case.health))
+    weight = case.before_trouble(derived.weight_norm(case.health))
+    if rate is None or gradient is None or weight is None:
+        return 0.0
+    n = min(len(rate), len(gradient), len(weight))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = rate.values[:n] * gradient.values[:n] / weight.values[:n]
+    ratios = ratios[np.isfinite(ratios)]
+    return float(ratios.max()) if len(ratios) else 0.0
+
+
+def rate_excess(case: Case) -> float:
+    """Return the decades by which the highest applied rate exceeds usual ones."""
+    rate = case.before_trouble(case.health.series(Signal.LEARNING_RATE))
+    usual = highest_usual_rate(case)
+    if rate is None or usual is None:
+        return 0.0
+    return max(0.0, decades(float(rate.values.max()) / usual))
+
+
+def highest_usual_rate(case: Case) -> float | None:
+    """Return the highest usual rate of this optimizer with its momentum, or None if unknown."""
+    settings = case.health.environment.get("optimizer", {})
+    if not isinstance(settings, dict):
+        return None
+    usual = derived.HIGHEST_USUAL_RATE.get(str(settings.get("class")))
+    inner = settings.get("settings", {})
+    momentum = inner.get("momentum", 0.0) if isinstance(inner, dict) else 0.0
+    if usual is None or not isinstance(momentum, (int, float)) or not 0 <= momentum < 1:
+        return usual
+    # He et al. use 0.1 with momentum 0.9, so the table's figure already allows that much.
+    return usual * min(1.0, (1 - momentum) / 0.1)
+
+
+def scales_inputs_itself(case: Case) -> bool:
+    """Return whether the first layer that does something brings its input to scale."""
+    layers = case.health.environment.get("layers", [])
+    classes = [str(layer.get("class")) for layer in layers if isinstance(layer, dict)]
+    working = [name for name in classes if name not in _RESHAPING]
+    return bool(working) and working[0] in SCALING_LAYERS
+
+
+def _only_integers(case: Case) -> bool:
+    batch = case.health.environment.get("batch", {})
+    inputs = batch.get("inputs", {}) if isinstance(batch, dict) else {}
+    dtypes = [str(make.get("dtype")) for make in inputs.values() if isinstance(make, dict)]
+    layers = case.health.environment.get("layers", [])
+    embeds = any(isinstance(layer, dict) and layer.get("class") == "Embedding" for layer in layers)
+    return embeds and all("int" in dtype for dtype in dtypes)
+
+
+def _is_distance(case: Case) -> bool:
+    losses = case.health.environment.get("losses", [])
+    names = [str(loss.get("name", "")) for loss in losses if isinstance(loss, dict)]
+    return not any("entropy" in name or "hinge" in name for name in names)
+
+
+def _initialization_excess(case: Case, scale: float) -> float:
+    moment = case.at(case.first_step)
+    places = case.health.places(Signal.OUTPUT_MAX_ABS)
+    outputs = [moment.recorded(Signal.OUTPUT_MAX_ABS, where) for where in places]
+    known = [value for value in outputs if value is not None and np.isfinite(value)]
+    # Ten standard deviations are ordinary for a maximum over a batch.
+    return max(0.0, decades(max(known) / (10 * scale))) if known else 0.0
+
+
+def _batch_excess(case: Case) -> float:
+    if case.trouble is None:
+        return 0.0
+    worst = 0.0
+    for where in case.health.places(Signal.INPUT_MEAN):
+        usual = derived.column_scale(case.health, "input", where)
+        last = [
+            case.before_trouble(case.health.series(signal, where))
+            for signal in (Signal.INPUT_MIN, Signal.INPUT_MAX)
+        ]
+        peak = max(
+            (float(np.abs(s.values[-10:]).max()) for s in last if s is not None), default=0.0
+        )
+        if usual:
+            worst = max(worst, decades(peak / (10 * usual)))
+    return worst
+
+
+def largest_feature(case: Case) -> tuple[str, float, Evidence | None] | None:
+    """Return the input column of the largest scale, that scale, and a fact that shows it."""
+    found = derived.largest_column(case.health, "input")
+    if found is None:
+        return None
+    where, scale = found
+    moment = case.at(case.first_step)
+    high = moment.recorded(Signal.INPUT_MAX, where)
+    low = moment.recorded(Signal.INPUT_MIN, where)
+    signal = Signal.INPUT_MAX
+    if low is not None and high is not None and abs(low) > abs(high):
+        signal = Signal.INPUT_MIN
+    observed = moment.recorded(signal, where)
+    if observed is None:
+        return where, scale, None
+    fact = Evidence(
+        signal.value,
+        where,
+        case.first_step,
+        observed,
+        f"belongs to a column whose scale is {scale:.4g}",
+        "the largest stable learning rate shrinks with the square of a feature's scale",
+    )
+    return where, scale, fact

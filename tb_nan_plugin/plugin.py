@@ -1,0 +1,164 @@
+"""The TensorBoard side: routes only. It parses, asks the analyzer, wraps the answer.
+
+Law: TensorBoard imports this file unguarded at its start, so it imports the standard library and
+`base_plugin` alone; everything else comes with the first request. docs/http-api.md holds the routes.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+from tensorboard.plugins import base_plugin
+
+if TYPE_CHECKING:
+    from analyzer.report import Report
+    from tb_nan_plugin.background import State
+
+STATIC: Final = Path(__file__).parent / "static"
+# Hard-coded: on some machines the registry calls .js something else, and nosniff then refuses it.
+CONTENT_TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
+MOST_BINS: Final = 4000
+USUAL_BINS: Final = 1200
+LEAST_SECONDS: Final = 2.0  # between two looks at the log directory
+
+
+class NaNPluginLoader(base_plugin.TBLoader):
+    """Makes the plugin; whatever goes wrong with it later, TensorBoard starts."""
+
+    def load(self, context: base_plugin.TBContext) -> base_plugin.TBPlugin:
+        """Return the plugin, which has read nothing yet."""
+        return NaNPlugin(context)
+
+
+class NaNPlugin(base_plugin.TBPlugin):
+    """The tab "NaN"."""
+
+    plugin_name = "nan"
+
+    def __init__(self, context: base_plugin.TBContext) -> None:
+        """Keep where the logs are; read nothing."""
+        from tb_nan_plugin import _tbcompat
+        from tb_nan_plugin.background import Background
+
+        self._roots = _tbcompat.roots(context)
+        self._watches: list[tuple[str, Any]] | None = None
+        self._last: tuple[tuple[Any, ...], Report] | None = None
+        self._analysis = Background(self._refresh, LEAST_SECONDS)
+        self._presence = Background(self._has_event_files, LEAST_SECONDS)
+
+    def get_plugin_apps(self) -> dict[str, Any]:
+        """Return the routes."""
+        from werkzeug import wrappers
+
+        return {
+            "/static/*": wrappers.Request.application(self._serve_static),
+            "/report": wrappers.Request.application(self._serve_report),
+            "/timeline": wrappers.Request.application(self._serve_timeline),
+        }
+
+    def is_active(self) -> bool:
+        """Return at once whether event files were seen; looking happens in the background."""
+        return bool(self._presence.ask().result)
+
+    def frontend_metadata(self) -> base_plugin.FrontendMetadata:
+        """Return how the page loads the tab."""
+        return base_plugin.FrontendMetadata(es_module_path="/static/index.js", tab_name="NaN")
+
+    def _has_event_files(self) -> bool:
+        for _, root in self._roots:
+            for _, _, files in os.walk(root):
+                if any("tfevents" in name for name in files):
+                    return True
+        return False
+
+    def _refresh(self) -> Report:
+        """Look at every root again; the same report object where nothing has changed."""
+        _our_analyzer()
+        from analyzer.report import LogDirError, Report, Watch
+
+        if self._watches is None:
+            self._watches = [(name, Watch(root, name)) for name, root in self._roots]
+        parts, problems = [], []
+        for _, watch in self._watches:
+            try:
+                parts.append(watch.refresh())
+            except LogDirError as error:
+                problems.append(str(error))
+        key = (*map(id, parts), *problems)
+        if self._last is None or self._last[0] != key:
+            self._last = (key, Report.joined(self._shown_log_dir(), parts, problems))
+        return self._last[1]
+
+    def _shown_log_dir(self) -> str:
+        return ", ".join(f"{name}:{root}" if name else root for name, root in self._roots)
+
+    def _serve_report(self, request: Any) -> Any:
+        return _json(request, self.report_content(self._analysis.ask()))
+
+    def report_content(self, state: State[Report]) -> dict[str, Any]:
+        """Return what `./report` answers."""
+        report = state.result
+        message = state.message
+        if not self._roots:
+            message = "TensorBoard was started without a log directory of files, so there is nothing to read."
+        elif report is not None and not report.analyses:
+            message = message or " ".join(report.problems)
+        return {
+            "state": state.phase,
+            "message": message,
+            "log_dir": self._shown_log_dir(),
+            "generation": state.generation,
+            "report": None if report is None else report.to_dict(),
+        }
+
+    def _serve_timeline(self, request: Any) -> Any:
+        bins = request.args.get("bins", str(USUAL_BINS))
+        if not bins.isdecimal() or not 1 <= int(bins[:9]) <= MOST_BINS:
+            return _json(request, {"error": f"bins must be a number from 1 to {MOST_BINS}"}, 400)
+        report = self._analysis.ask().result
+        name = request.args.get("run", "")
+        try:
+            if report is None:
+                raise KeyError(name)
+            content = report.timeline_to_dict(name, int(bins))
+        except KeyError:
+            return _json(request, {"error": f"there is no run {name[:200]!r}"}, 404)
+        return _json(request, content)
+
+    def _serve_static(self, request: Any) -> Any:
+        from tb_nan_plugin import _tbcompat
+
+        name = request.path.rpartition("/static/")[2]
+        path = (STATIC / name).resolve()
+        content_type = CONTENT_TYPES.get(path.suffix)
+        if content_type is None or STATIC.resolve() not in path.parents or not path.is_file():
+            return _tbcompat.respond(request, "not found", "text/plain", code=404)
+        return _tbcompat.respond(request, path.read_bytes(), content_type)
+
+
+def _json(request: Any, content: Any, code: int = 200) -> Any:
+    from analyzer.reporters.as_json import encode
+    from tb_nan_plugin import _tbcompat
+
+    return _tbcompat.respond(request, encode(content), "application/json", code=code)
+
+
+def _our_analyzer() -> ModuleType:
+    """Import the analyzer that belongs to this plugin.
+
+    Raises:
+        RuntimeError: Another package or file named `analyzer` stands before it on the path.
+    """
+    import analyzer
+
+    if getattr(analyzer, "DISTRIBUTION", None) != "tb-nan-plugin":
+        where = getattr(analyzer, "__file__", None) or "an unknown place"
+        raise RuntimeError(
+            f"The name `analyzer` belongs to another file: {where}. The verdicts need the package of that "
+            "name that comes with tb-nan-plugin: start TensorBoard from another directory, or take that "
+            "file's directory out of PYTHONPATH."
+        )
+    return analyzer
