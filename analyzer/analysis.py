@@ -96,7 +96,7 @@ def _trouble(health: Health) -> Trouble | None:
     for manifest, block in health.blocks:
         watched = [i for i, c in enumerate(manifest.columns) if _may_be_bad(c, block, i)]
         if watched:
-            found = _trouble_in(manifest, block, watched, continues)
+            found = _trouble_in(manifest, block, watched, continues=continues)
             if found is not None:
                 return found
         continues = True
@@ -119,7 +119,7 @@ def _may_be_bad(column: Column, block: RowBlock, index: int) -> bool:
 
 
 def _trouble_in(
-    manifest: Manifest, block: RowBlock, watched: list[int], continues: bool
+    manifest: Manifest, block: RowBlock, watched: list[int], *, continues: bool
 ) -> Trouble | None:
     values = np.stack([block.values(i) for i in watched], axis=1)
     present: npt.NDArray[np.bool_] = np.stack([block.present(i) for i in watched], axis=1)

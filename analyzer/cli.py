@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from analyzer import demo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from analyzer.report import Progress, Report
 
+HELP = """\
+Find out why a training went NaN, from its TensorBoard event files.
+
+\b
+tb-nan analyze logs          the verdict on every run below logs
+tb-nan logs                  the same
+tb-nan demo                  train a small model that goes NaN, and explain it
+tensorboard --logdir logs    the same verdicts, in the tab "NaN"
+"""
 EXIT_CODES = """\b
 Exit codes:
   0  nothing at or above the threshold of --fail-on
@@ -32,28 +38,15 @@ class _AnalyzeByDefault(click.Group):
         return super().parse_args(ctx, args)
 
 
-def _version() -> str:
-    try:
-        return version("tb-nan-plugin")
-    except PackageNotFoundError:
-        return "unknown (not installed)"
-
-
 @click.group(
     cls=_AnalyzeByDefault,
+    help=HELP,
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
 )
-@click.version_option(_version(), prog_name="tb-nan")
+@click.version_option(package_name="tb-nan-plugin", prog_name="tb-nan")
 def main() -> None:
-    """Find out why a training went NaN, from its TensorBoard event files.
-
-    \b
-    tb-nan analyze logs          the verdict on every run below logs
-    tb-nan logs                  the same
-    tb-nan demo                  train a small model that goes NaN, and explain it
-    tensorboard --logdir logs    the same verdicts, in the tab "NaN"
-    """
+    """Parse the command line; what it does is in the commands."""
 
 
 @main.command(epilog=EXIT_CODES)
@@ -67,7 +60,7 @@ def main() -> None:
     help="From which status on the exit code is 1: nonfinite (also silent), unhealthy (also "
     "recovered), or never.",
 )
-def analyze(log_dir: str, as_json: bool, fail_on: str) -> None:
+def analyze(log_dir: str, *, as_json: bool, fail_on: str) -> None:
     """Say of every run below LOG_DIR whether and why it went NaN.
 
     LOG_DIR is any TensorBoard log directory: with NaNMonitor's records the cause is named; from

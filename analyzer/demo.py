@@ -28,7 +28,13 @@ FIRST_PORT = 6006  # TensorBoard's own
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--serve/--no-serve", default=False, help="Then serve TensorBoard until Ctrl-C.")
 def command(
-    name: str | None, list_them: bool, fixed: bool, log_dir: str | None, as_json: bool, serve: bool
+    *,
+    name: str | None,
+    list_them: bool,
+    fixed: bool,
+    log_dir: str | None,
+    as_json: bool,
+    serve: bool,
 ) -> None:
     """Train a small real Keras model that goes wrong, and explain why.
 
@@ -43,7 +49,7 @@ def command(
     code = _programs(arguments, quiet=as_json)
     if code:
         sys.exit(code)
-    _explain(target, as_json)
+    _explain(target, as_json=as_json)
     if serve:
         _serve(target if log_dir else os.path.dirname(os.path.dirname(target)))
 
@@ -62,7 +68,7 @@ def _programs(arguments: list[str], *, quiet: bool = False) -> int:
     return 130
 
 
-def _explain(log_dir: str, as_json: bool) -> None:
+def _explain(log_dir: str, *, as_json: bool) -> None:
     from rich.console import Console
 
     from analyzer.report import analyze

@@ -17,9 +17,9 @@ from tb_nan_plugin.signals import Signal
 
 EARLY_STEPS: Final = 10  # "the first batches": before training has changed much
 
-# Highest rate in ordinary use, before division by (1 - momentum). Sources: the optimizers' papers and
-# Keras defaults; SGD 0.1 is the start of ResNet training (He et al., CVPR 2016), Adam's 1e-2 is ten
-# times the default of Kingma and Ba (ICLR 2015).
+# Highest rate in ordinary use, before division by (1 - momentum). Sources: the optimizers' papers
+# and Keras defaults; SGD 0.1 is the start of ResNet training (He et al., CVPR 2016), Adam's 1e-2 is
+# ten times the default of Kingma and Ba (ICLR 2015).
 HIGHEST_USUAL_RATE: Final = {
     "SGD": 0.1,
     "Adam": 1e-2,

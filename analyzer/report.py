@@ -1,7 +1,7 @@
 """The report: everything that reporters and the tab may know, as plain values.
 
-The schema is docs/report.md. Numbers stay numbers here; the one encoder for those that JSON does not
-have is `reporters/as_json.py`.
+The schema is docs/report.md. Numbers stay numbers here; the one encoder for those that JSON does
+not have is `reporters/as_json.py`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ __all__ = [
     "Evidence",
     "FirstNonfinite",
     "LogDirError",
+    "Progress",
     "Report",
     "Track",
     "Verdict",

@@ -1,7 +1,7 @@
 """What an ordinary scalar tag stands for, told from its name.
 
-Names are all that an old log offers. The words are those that Keras, PyTorch Lightning, Hugging Face
-Trainer, stable-baselines3, ml-agents, Detectron2 and YOLO write.
+Names are all that an old log offers. The words are those that Keras, PyTorch Lightning, Hugging
+Face Trainer, stable-baselines3, ml-agents, Detectron2 and YOLO write.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def kind_of(value: float) -> Kind:
 
 
 def growth_sentence(bad: BadTag) -> str:
-    """Say how the tag moved before it broke: blown up over several points, or from one to the next."""
+    """Say how the tag moved before it broke: over several points, or from one to the next."""
     before = bad.series.before(bad.step).finite().values
     if len(before) == 0:
         return "It is not finite from its first point, so nothing shows what came before."
@@ -102,12 +102,14 @@ def growth_sentence(bad: BadTag) -> str:
     )
     if start > 0 and last > 10 * start:
         return (
-            f"It had grown from {before[0]:.4g} to {before[-1]:.4g} over the {len(before)} points before: "
-            "training diverged, which learning rate, data scale and initialization can all cause."
+            f"It had grown from {before[0]:.4g} to {before[-1]:.4g} over the {len(before)} points "
+            "before: training diverged, which learning rate, data scale and initialization can all "
+            "cause."
         )
     return (
-        f"The {len(before)} points before stayed between {before.min():.4g} and {before.max():.4g}: it broke "
-        "from one point to the next, so a single bad value is likelier than a slow divergence."
+        f"The {len(before)} points before lay between {before.min():.4g} and {before.max():.4g}: "
+        "it broke from one point to the next, so a single bad value is likelier than a slow "
+        "divergence."
     )
 
 
@@ -125,13 +127,15 @@ def accuracy_remarks(run: Run) -> tuple[str, ...]:
         last = float(beside[-1])
         if last == 0:
             remarks.append(
-                f"{tag} is 0.0 beside a NaN loss. That is no result: a NaN loss means that the predictions "
-                "or the weights are NaN, and every comparison with NaN is false, so no prediction counts as right."
+                f"{tag} is 0.0 beside a NaN loss. That is no result: a NaN loss means that the "
+                "predictions are NaN too, and every comparison with NaN is false, so no prediction "
+                "counts as right."
             )
         else:
             remarks.append(
-                f"{tag} reads {last:.4g} beside a NaN loss. That is no result: every comparison with NaN is "
-                "false, so all rows are taken for the same class, and the figure is that class's share."
+                f"{tag} reads {last:.4g} beside a NaN loss. That is no result: every comparison "
+                "with NaN is false, so all rows are taken for the same class, and the figure is "
+                "that class's share."
             )
     return tuple(remarks)
 

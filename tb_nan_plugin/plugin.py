@@ -1,12 +1,15 @@
 """The TensorBoard side: routes only. It parses, asks the analyzer, wraps the answer.
 
 Law: TensorBoard imports this file unguarded at its start, so it imports the standard library and
-`base_plugin` alone; everything else comes with the first request. docs/http-api.md holds the routes.
+`base_plugin` alone; everything else comes with the first request. docs/http-api.md holds the
+routes.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
@@ -81,12 +84,11 @@ class NaNPlugin(base_plugin.TBPlugin):
 
         if self._watches is None:
             self._watches = [(name, Watch(root, name)) for name, root in self._roots]
-        parts, problems = [], []
+        parts: list[Report] = []
+        problems: list[str] = []
         for _, watch in self._watches:
-            try:
+            with _collected(LogDirError, problems):
                 parts.append(watch.refresh())
-            except LogDirError as error:
-                problems.append(str(error))
         key = (*map(id, parts), *problems)
         if self._last is None or self._last[0] != key:
             self._last = (key, Report.joined(self._shown_log_dir(), parts, problems))
@@ -103,7 +105,7 @@ class NaNPlugin(base_plugin.TBPlugin):
         report = state.result
         message = state.message
         if not self._roots:
-            message = "TensorBoard was started without a log directory of files, so there is nothing to read."
+            message = "TensorBoard was started without a log directory: nothing to read."
         elif report is not None and not report.analyses:
             message = message or " ".join(report.problems)
         return {
@@ -139,6 +141,14 @@ class NaNPlugin(base_plugin.TBPlugin):
         return _tbcompat.respond(request, path.read_bytes(), content_type)
 
 
+@contextmanager
+def _collected(kind: type[Exception], sentences: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except kind as error:
+        sentences.append(str(error))
+
+
 def _json(request: Any, content: Any, code: int = 200) -> Any:
     from analyzer.reporters.as_json import encode
     from tb_nan_plugin import _tbcompat
@@ -157,8 +167,8 @@ def _our_analyzer() -> ModuleType:
     if getattr(analyzer, "DISTRIBUTION", None) != "tb-nan-plugin":
         where = getattr(analyzer, "__file__", None) or "an unknown place"
         raise RuntimeError(
-            f"The name `analyzer` belongs to another file: {where}. The verdicts need the package of that "
-            "name that comes with tb-nan-plugin: start TensorBoard from another directory, or take that "
-            "file's directory out of PYTHONPATH."
+            f"The name `analyzer` belongs to another file: {where}. The verdicts need the package "
+            "of that name that comes with tb-nan-plugin: start TensorBoard from another directory, "
+            "or take that file's directory out of PYTHONPATH."
         )
     return analyzer

@@ -7,12 +7,12 @@ then makes NaN.
 
 ## How it is recognised
 In the first bad step everything before one layer was finite, that layer's output was not, and what
-went into it was of ordinary size: at most 1e6, from which sums and products cannot overflow float32,
-yet above the limit of `exp` where the output is NaN rather than Inf.
+went into it was of ordinary size: at most 1e6, from which sums and products cannot overflow
+float32, yet above the limit of `exp` where the output is NaN rather than Inf.
 
 ## What it cannot tell apart
-Which operation inside the layer it was. A layer that returns NaN from input below the limit of `exp`
-did something else (a logarithm, 0/0), and this rule stays silent.
+Which operation inside the layer it was. A layer that returns NaN from input below the limit of
+`exp` did something else (a logarithm, 0/0), and this rule stays silent.
 
 ## Fix
 Subtract the maximum before `exp`, or use the framework's own softmax, log-sum-exp or softplus.
@@ -55,7 +55,7 @@ def check(case: Case) -> Answer:
         signal,
         at_most(MODERATE),
         where=source,
-        because=f"this goes into {trouble.where}; sums and products of such numbers do not overflow",
+        because=f"this goes into {trouble.where}; sums and products of it do not overflow",
     )
     if moderate is None:
         return RuledOut(
@@ -87,8 +87,8 @@ def _finding(case: Case, moderate: Evidence, bad: Evidence, limit: float) -> Fin
     confidence = (0.85 if _is_builtin(case, trouble.where) else 0.93) if beyond else 0.6
     reach = f", beyond exp's reach of {limit:.4g}" if beyond else ""
     summary = (
-        f"In step {trouble.step} the layer {trouble.where} overflowed, although the numbers that went "
-        f"into it were at most {moderate.observed:.4g}{reach}."
+        f"In step {trouble.step} the layer {trouble.where} overflowed, although the numbers that "
+        f"went into it were at most {moderate.observed:.4g}{reach}."
     )
     return Finding(CAUSE, trouble.step, confidence, "error", summary, (moderate, bad))
 

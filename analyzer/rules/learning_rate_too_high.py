@@ -1,9 +1,9 @@
 """The learning rate is so high that every step overshoots, until numbers overflow.
 
 ## What happened
-Gradient descent is stable while the rate times the curvature along the gradient stays below 2. Above
-it each step lands farther from the valley than the last, loss and gradients grow geometrically, and
-some tens of steps later, or two, the first number overflows.
+Gradient descent is stable while the rate times the curvature along the gradient stays below 2.
+Above it each step lands farther from the valley than the last, loss and gradients grow
+geometrically, and some tens of steps later, or two, the first number overflows.
 
 ## How it is recognised
 Training diverged (loss or gradients grew tenfold or more, or one update was larger than the weights
@@ -142,7 +142,7 @@ RULE: Final = Rule(
         Remedy(
             "Lower the rate tenfold; a schedule that warms up lets you keep a higher one later.",
             "schedule = keras.optimizers.schedules.CosineDecay(\n"
-            "    initial_learning_rate=0.0, warmup_target=1e-2, warmup_steps=500, decay_steps=10_000\n"
+            "    0.0, decay_steps=10_000, warmup_target=1e-2, warmup_steps=500\n"
             ")\n"
             "model.compile(keras.optimizers.SGD(schedule, momentum=0.9), loss=loss)",
         ),

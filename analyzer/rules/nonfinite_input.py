@@ -19,7 +19,7 @@ is `zero-variance-feature`.
 Find the rows (`numpy.isfinite`), and repair or drop them before training.
 
 ## References
-- Zhang et al., *DeepLocalize* / *DeepDiagnosis* (ICSE 2021, 2022): "improper data" as a fault class.
+- Wardat et al., *DeepLocalize* and *DeepDiagnosis* (ICSE 2021, 2022): bad data as a fault class.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """The last layer's activation cannot reach the targets.
 
 ## What happened
-A ReLU never goes below 0, a sigmoid never leaves 0 to 1, a softmax over one unit is always 1. Targets
-outside that range cannot be predicted by any weights: training is finite and goes nowhere, or learns
-only the part within reach.
+A ReLU never goes below 0, a sigmoid never leaves 0 to 1, a softmax over one unit is always 1.
+Targets outside that range cannot be predicted by any weights: training is finite and goes nowhere,
+or learns only the part within reach.
 
 ## How it is recognised
 The output layer's activation and the range of the recorded targets are known, the loss measures a
-distance, and a quarter or more of the targets' range lies outside of what the activation can give (a
-twentieth, where the training also learned nothing). Or: a softmax over a single unit.
+distance, and a quarter or more of the targets' range lies outside of what the activation can give
+(a twentieth, where the training also learned nothing). Or: a softmax over a single unit.
 
 ## What it cannot tell apart
 An output that is scaled after the activation by code outside any layer.
@@ -104,12 +104,12 @@ def _out_of_reach(case: Case, name: str, where: str, activation: str) -> Finding
             f"{where} ends in {activation}, which gives {low:g} to {high:g} only",
             low if below else high,
         )
-        return _finding(case, where, activation, fact, outside, stuck)
+        return _finding(case, where, activation, fact, outside, stuck=stuck)
     return None
 
 
 def _finding(
-    case: Case, where: str, activation: str, fact: Evidence, outside: float, stuck: bool
+    case: Case, where: str, activation: str, fact: Evidence, outside: float, *, stuck: bool
 ) -> Finding:
     series = case.health.series(Signal.LOSS)
     facts = [fact]
@@ -139,7 +139,7 @@ def _single_softmax(case: Case, where: str) -> Finding | None:
         "is 1",
         "a softmax over one unit is 1 whatever goes into it",
     )
-    summary = f"{where} is a softmax over a single unit: every prediction is 1, and nothing can be learned."
+    summary = f"{where} is a softmax over a single unit: every prediction is 1, whatever it learns."
     return Finding(CAUSE, case.first_step, 0.97, "warning", summary, (fact,))
 
 
@@ -154,8 +154,8 @@ RULE: Final = Rule(
             "outputs = keras.layers.Dense(1)(hidden)  # no activation",
         ),
         Remedy(
-            "Two classes: one sigmoid unit. Many: softmax with one unit a class. Or none of them, and "
-            "a loss from logits.",
+            "Two classes: one sigmoid unit. Many: softmax with one unit a class. Or none of them, "
+            "and a loss from logits.",
             'outputs = keras.layers.Dense(1, activation="sigmoid")(hidden)\n'
             'model.compile("adam", loss="binary_crossentropy")',
         ),

@@ -11,8 +11,8 @@ maximum (sigmoid beyond |z| = 5, tanh beyond 2.5), in the second half of the tra
 where a model that learned nothing stays.
 
 ## What it cannot tell apart
-Whether inputs or weights pushed them there: the recorded scale of the inputs is given beside it. The
-output layer is left out, for sure predictions are its purpose.
+Whether inputs or weights pushed them there: the recorded scale of the inputs is given beside it.
+The output layer is left out, for sure predictions are its purpose.
 
 ## Fix
 Scale the inputs; use ReLU-family activations in hidden layers; initialize for the activation.
@@ -69,8 +69,8 @@ def check(case: Case) -> Answer:
     if scale is not None:
         evidence.append(_input_fact(case, scale))
     summary = (
-        f"{share:.0%} of the outputs of {where} are saturated: no gradient gets through, and the loss "
-        f"stays at {case.outcome.last:.4g}."
+        f"{share:.0%} of the outputs of {where} are saturated: no gradient gets through, and the "
+        f"loss stays at {case.outcome.last:.4g}."
     )
     confidence = 0.9 if share > 0.7 else 0.75
     return Finding(CAUSE, case.first_step, confidence, "warning", summary, tuple(evidence))

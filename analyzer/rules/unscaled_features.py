@@ -1,16 +1,16 @@
 """Features of a scale far from 1 made an ordinary learning rate unstable.
 
 ## What happened
-The curvature of the loss in the first layer's weights grows with the mean square of the features, so
-the largest stable learning rate shrinks with it: a column in the thousands asks for a rate a million
-times smaller. With the usual rate each step overshoots by more than it corrects, and the numbers grow
-until they overflow.
+The curvature of the loss in the first layer's weights grows with the mean square of the features,
+so the largest stable learning rate shrinks with it: a column in the thousands asks for a rate a
+million times smaller. With the usual rate each step overshoots by more than it corrects, and the
+numbers grow until they overflow.
 
 ## How it is recognised
 Over the first ten batches the root mean square of the largest input column is 10 or more (an excess
-of 2 decades), nothing scales it inside the model, and training diverged, or stayed where a model that
-learned nothing stays. It is the primary cause where this excess leads that of the learning rate, the
-targets, the initialization and single batches.
+of 2 decades), nothing scales it inside the model, and training diverged, or stayed where a model
+that learned nothing stays. It is the primary cause where this excess leads that of the learning
+rate, the targets, the initialization and single batches.
 
 ## What it cannot tell apart
 Large features that a model coped with are no finding: only a bad outcome makes them one.
@@ -61,20 +61,18 @@ def check(case: Case) -> Answer:
     if excess.features < LARGE_DECADES or fact is None:
         return RuledOut(CAUSE, f"the largest column ({where}) has a scale of {scale:.3g}")
     lead = excess.features - max(excess.rate, excess.targets, excess.initialization, excess.batch)
-    if stuck:
-        confidence = 0.55
-    else:
-        confidence = 0.92 if lead >= 1 else 0.75 if lead >= 0 else 0.3
+    confidence = 0.55 if stuck else 0.92 if lead >= 1 else 0.75 if lead >= 0 else 0.3
     evidence = (fact, *_grown(case))
     step = case.first_step if case.trouble is None else case.trouble.step
+    happened = _what_happened(case, diverging=diverging)
     summary = (
-        f"{where.capitalize()} has a scale of {scale:.3g}: {_what_happened(case, diverging)} with "
-        "features this large an ordinary learning rate overshoots."
+        f"{where.capitalize()} has a scale of {scale:.3g}: {happened} with features this large an "
+        "ordinary learning rate overshoots."
     )
     return Finding(CAUSE, step, confidence, "error" if diverging else "warning", summary, evidence)
 
 
-def _what_happened(case: Case, diverging: bool) -> str:
+def _what_happened(case: Case, *, diverging: bool) -> str:
     if not diverging:
         return "the loss stays where a model that learned nothing stays;"
     when = "" if case.trouble is None else f" until step {case.trouble.step} was no longer finite"
@@ -107,7 +105,7 @@ RULE: Final = Rule(
     check,
     (
         Remedy(
-            "Standardise the features inside the model, so that it is never forgotten at inference.",
+            "Standardise the features inside the model, so that inference never forgets it.",
             "normalize = keras.layers.Normalization()\n"
             "normalize.adapt(x_train)\n"
             "model = keras.Sequential([normalize, *layers])",

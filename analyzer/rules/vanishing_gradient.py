@@ -9,8 +9,8 @@ In at least four fifths of the steps the gradient norm of the first layer was be
 the last layer's *and* below 1e-4, and the training stayed where a model that learned nothing stays.
 
 ## What it cannot tell apart
-Why the product is small: saturated units are `saturated-activation`, and then this is its effect.
-A model that learned well has small gradients too, and is no finding.
+Why the product is small: saturated units are `saturated-activation`, and then this is its effect. A
+model that learned well has small gradients too, and is no finding.
 
 ## Fix
 ReLU-family activations with He initialization, residual connections, normalization layers.

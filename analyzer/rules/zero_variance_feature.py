@@ -1,16 +1,16 @@
 """A constant column was standardised: it is NaN or Inf in every row.
 
 ## What happened
-`(x - x.mean()) / x.std()` divides by zero where a column never changes: 0/0 is NaN, and anything else
-over 0 is Inf. The whole column is lost, in every batch from the first one on.
+`(x - x.mean()) / x.std()` divides by zero where a column never changes: 0/0 is NaN, and anything
+else over 0 is Inf. The whole column is lost, in every batch from the first one on.
 
 ## How it is recognised
 In the first bad step the input comes first, and one column's count of non-finite values equals the
 number of its values in every batch that was recorded.
 
 ## What it cannot tell apart
-A column that is NaN throughout for another reason (a failed join, a column that was never filled in)
-looks the same to the model, and needs the same look at that column.
+A column that is NaN throughout for another reason (a failed join, a column that was never filled
+in) looks the same to the model, and needs the same look at that column.
 
 ## Fix
 Drop columns that never change, or keep the divisor away from zero.
@@ -53,8 +53,8 @@ def check(case: Case) -> Answer:
     every = [w for w in bad_columns(case, "input", trouble.step) if is_bad_in_every_row(case, w)]
     steps = len(case.health.steps)
     summary = (
-        f"{listed(every).capitalize()} holds no finite value in any row of {steps} batches: a column "
-        "that never changes was divided by its standard deviation, which is 0."
+        f"{listed(every).capitalize()} holds no finite value in any row of {steps} batches: a "
+        "column that never changes was divided by its standard deviation, which is 0."
     )
     confidence = 0.95 if steps > 1 else 0.85
     return Finding(CAUSE, trouble.step, confidence, "error", summary, evidence)
