@@ -40,7 +40,7 @@ def render(report: Report, console: Console) -> None:
         console.print(_overview(report))
     shown = [a for a in report.analyses if len(report.analyses) == 1 or not _is_quiet(a)]
     for analysis in shown:
-        console.print(_run(analysis))
+        console.print(_run(analysis, report.log_dir))
     for problem in report.problems:
         console.print(Text(f"Left out: {problem}", style="yellow"))
 
@@ -65,7 +65,7 @@ def _overview(report: Report) -> Table:
     return table
 
 
-def _run(analysis: Analysis) -> RenderableType:
+def _run(analysis: Analysis, log_dir: str) -> RenderableType:
     parts: list[RenderableType] = [_headline(analysis)]
     if analysis.first_nonfinite is not None:
         parts.append(_facts(_where(analysis.first_nonfinite)))
@@ -76,7 +76,7 @@ def _run(analysis: Analysis) -> RenderableType:
     parts.extend(_besides(analysis))
     return Panel(
         Group(*parts),
-        title=Text(f" {analysis.run.name} ", style="bold"),
+        title=Text(f" {log_dir if analysis.run.name == '.' else analysis.run.name} ", style="bold"),
         title_align="left",
         border_style=STYLES[analysis.status].removeprefix("bold "),
         padding=(1, 2),
@@ -141,8 +141,8 @@ def _verdict(verdict: Verdict) -> list[RenderableType]:
 def _evidence(fact: Evidence) -> Text:
     place = f" of {fact.where}" if fact.where else ""
     line = Text("- ").append(f"{fact.signal}{place}", style="cyan")
-    line.append(f" at step {fact.step}: ").append(number(fact.observed), style="bold")
-    return line.append(f", {fact.claim}; {fact.because}")
+    line.append(f" at step {fact.step} {fact.claim} (recorded: ")
+    return line.append(number(fact.observed), style="bold").append(f"): {fact.because}")
 
 
 def number(value: float) -> str:

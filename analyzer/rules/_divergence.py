@@ -83,6 +83,22 @@ def _grown(series: Series) -> float:
     return decades(float(values[-max(1, len(values) // 10) :].max()) / start)
 
 
+def growth_fact(case: Case, *, because: str) -> Evidence | None:
+    """Return the growth before the trouble as a fact, or None if nothing grew tenfold."""
+    grown = growth(case)
+    if grown is None or grown[2] < GROWTH_DECADES:
+        return None
+    series, signal, size = grown
+    return Evidence(
+        signal.value,
+        "all variables" if signal is Signal.GRADIENT_NORM else "",
+        int(series.steps[-1]),
+        float(series.values[-1]),
+        f"grew {10**size:.2g}-fold over {len(series)} steps",
+        because,
+    )
+
+
 def is_diverging(case: Case) -> bool:
     """Return whether training blew up by itself, rather than meeting one bad value."""
     if case.trouble is None:

@@ -34,7 +34,7 @@ from analyzer.findings import Answer, CannotTell, Finding, RuledOut
 from analyzer.rules._divergence import (
     Excesses,
     excesses,
-    growth,
+    growth_fact,
     highest_usual_rate,
     is_diverging,
     update_ratio,
@@ -98,20 +98,8 @@ def _rate_fact(applied: float, step: int, usual: float, excess: float) -> Eviden
 
 
 def _symptoms(case: Case) -> tuple[Evidence, ...]:
-    facts = []
-    grown = growth(case)
-    if grown is not None and grown[2] >= 1:
-        series, signal, size = grown
-        facts.append(
-            Evidence(
-                signal.value,
-                "all variables" if signal is Signal.GRADIENT_NORM else "",
-                int(series.steps[-1]),
-                float(series.values[-1]),
-                f"grew by {size:.1f} decades in {len(series)} steps",
-                "geometric growth is what steps beyond the stable rate look like",
-            )
-        )
+    growing = growth_fact(case, because="steps beyond the stable rate grow geometrically")
+    facts = [] if growing is None else [growing]
     weights = case.health.places(Signal.WEIGHT_NORM)
     ratio = update_ratio(case)
     gradient = (

@@ -27,17 +27,16 @@ from __future__ import annotations
 from typing import Final
 
 from analyzer.derived import Progress
-from analyzer.evidence import Case, Evidence
+from analyzer.evidence import Case
 from analyzer.findings import Answer, Finding, RuledOut
 from analyzer.rules._divergence import (
     excesses,
-    growth,
+    growth_fact,
     is_diverging,
     largest_feature,
     scales_inputs_itself,
 )
 from analyzer.rules._rule import Remedy, Rule
-from analyzer.series import Series
 
 CAUSE: Final = "unscaled-features"
 LARGE_DECADES: Final = (
@@ -62,7 +61,8 @@ def check(case: Case) -> Answer:
         return RuledOut(CAUSE, f"the largest column ({where}) has a scale of {scale:.3g}")
     lead = excess.features - max(excess.rate, excess.targets, excess.initialization, excess.batch)
     confidence = 0.55 if stuck else 0.92 if lead >= 1 else 0.75 if lead >= 0 else 0.3
-    evidence = (fact, *_grown(case))
+    growing = growth_fact(case, because="the steps overshoot, and each makes the next one larger")
+    evidence = (fact,) if growing is None else (fact, growing)
     step = case.first_step if case.trouble is None else case.trouble.step
     happened = _what_happened(case, diverging=diverging)
     summary = (
@@ -77,25 +77,6 @@ def _what_happened(case: Case, *, diverging: bool) -> str:
         return "the loss stays where a model that learned nothing stays;"
     when = "" if case.trouble is None else f" until step {case.trouble.step} was no longer finite"
     return f"training diverged{when};"
-
-
-def _grown(case: Case) -> tuple[Evidence, ...]:
-    grown = growth(case)
-    if grown is None or grown[2] < 1:
-        return ()
-    series, signal, size = grown
-    return (_last(series, signal.value, size),)
-
-
-def _last(series: Series, signal: str, size: float) -> Evidence:
-    return Evidence(
-        signal,
-        "all variables" if signal == "gradient_norm" else "",
-        int(series.steps[-1]),
-        float(series.values[-1]),
-        f"grew by {size:.1f} decades in {len(series)} steps",
-        "the steps overshoot, and each makes the next one larger",
-    )
 
 
 RULE: Final = Rule(
