@@ -69,10 +69,10 @@ def first_trouble(
         present: Shape (n, k), which values were measured.
         continues: The first row follows a step that was recorded and had no trouble.
 
-    Weights that are bad when a step begins were made bad by the update of the step before it, unless
-    the record begins there. Of the places that are bad in one phase, the first among the columns is
-    named, whatever kind of number it holds. Gradients that overflow under a loss scale are that scheme at work, and
-    count only if something else does.
+    Weights that are bad when a step begins were made bad by the update of the step before it,
+    unless the record begins there. Of the places that are bad in one phase, the first among the
+    columns is named, whatever kind of number it holds. Gradients that overflow under a loss
+    scale are that scheme at work, and count only if something else does.
     """
     watched = [i for i, c in enumerate(columns) if _watches(c)]
     if not watched or len(steps) == 0:
@@ -88,7 +88,7 @@ def first_trouble(
     row = int(rows[0])
     indices = np.array(watched)[bad[row]]
     found = [
-        _at(columns[i], int(steps[row]), float(values[row, i]), continues or row > 0)
+        _at(columns[i], int(steps[row]), float(values[row, i]), has_before=continues or row > 0)
         for i in indices
     ]
     places = {c.where: i for i, c in reversed(list(enumerate(columns))) if _watches(c)}
@@ -102,7 +102,7 @@ def _exact_column(
     values: npt.NDArray[np.float32],
     present: npt.NDArray[np.bool_],
 ) -> str:
-    """Name the column where a wide batch was recorded as a whole, with the first bad index beside."""
+    """Name the column where a wide batch was recorded as a whole, by the index beside it."""
     aside = Column(f"{trouble.phase.value}_bad_column", trouble.where)
     if aside not in columns:
         return trouble.where
@@ -117,7 +117,7 @@ def _watches(column: Column) -> bool:
     return signal is Signal.LOSS or (signal is not None and signal.quantity.kind is not None)
 
 
-def _at(column: Column, step: int, value: float, has_before: bool) -> Trouble:
+def _at(column: Column, step: int, value: float, *, has_before: bool) -> Trouble:
     signal = Signal(column.signal)
     phase, kind = signal.quantity.phase, signal.quantity.kind
     if signal is Signal.LOSS:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -17,6 +19,16 @@ def layer_place(layer: Any, model: Any) -> str:
 def variable_place(variable: Any, model: Any) -> str:
     """Return the variable's path inside the model, such as `dense_1/kernel`."""
     return str(getattr(variable, "path", variable.name)).removeprefix(f"{model.name}/")
+
+
+def variable_places(variables: Sequence[Any], model: Any) -> list[str]:
+    """Return the variables' paths, numbered where parts of the model share a name."""
+    seen: Counter[str] = Counter()
+    places = []
+    for place in (variable_place(variable, model) for variable in variables):
+        seen[place] += 1
+        places.append(place if seen[place] == 1 else f"{place} ({seen[place]})")
+    return places
 
 
 def activation_of(layer: Any) -> str:

@@ -15,7 +15,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tb_nan_plugin.keras.naming import activation_of, by_name, layer_place, variable_place
+from tb_nan_plugin.keras.naming import (
+    activation_of,
+    by_name,
+    layer_place,
+    variable_place,
+    variable_places,
+)
 from tb_nan_plugin.keras.patches import Patches
 from tb_nan_plugin.keras.ring import Ring
 from tb_nan_plugin.probes import activations, gradients, inputs, loss, optimizer, targets, weights
@@ -64,8 +70,8 @@ class Observer:
         model = self._model
         found = [*model.trainable_variables, *model.non_trainable_variables]
         return {
-            variable_place(v, model): v
-            for v in found
+            place: v
+            for place, v in zip(variable_places(found, model), found, strict=True)
             if keras.backend.is_float_dtype(keras.backend.standardize_dtype(v.dtype))
         }
 
@@ -200,8 +206,9 @@ class Observer:
     ) -> None:
         if variables is None:
             variables = found._trainable_variables
-        names = [variable_place(v, self._model) for v in variables]
-        pairs = list(zip(names, grads, strict=True))
+        names = {id(v): place for place, v in self.variables.items()}
+        found_names = [names.get(id(v), variable_place(v, self._model)) for v in variables]
+        pairs = list(zip(found_names, grads, strict=True))
         gradients.measure(row, pairs, optimizer.loss_scale(found))
         optimizer.measure(row, name, found)
 
