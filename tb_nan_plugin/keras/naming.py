@@ -39,8 +39,8 @@ def activation_of(layer: Any) -> str:
     return str(getattr(activation, "__name__", type(activation).__name__)).lower()
 
 
-def by_name(structure: Any) -> dict[str, Any]:
-    """Name the tensors of a nest: "" for a single one, else its keys or its numbers."""
+def by_name(structure: Any, word: str) -> dict[str, Any]:
+    """Name the tensors of a nest: "" for a single one, else its keys, or `word` and a number."""
     if structure is None:
         return {}
     if tf.is_tensor(structure):
@@ -48,6 +48,7 @@ def by_name(structure: Any) -> dict[str, Any]:
     if isinstance(structure, dict):
         named = {str(key): value for key, value in structure.items()}
     else:
-        named = {str(index): value for index, value in enumerate(keras.tree.flatten(structure))}
+        flat = keras.tree.flatten(structure)
+        named = {f"{word} {index}": value for index, value in enumerate(flat)}
     named = {name: value for name, value in named.items() if value is not None}
     return {"": next(iter(named.values()))} if len(named) == 1 else named

@@ -122,7 +122,7 @@ class Observer:
 
     def _measure_batch(self, row: Row, data: Any) -> None:
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-        features, wanted = by_name(x), by_name(y)
+        features, wanted = by_name(x, "input"), by_name(y, "output")
         self.batch["inputs"], self.batch["targets"] = _makes(features), _makes(wanted)
         inputs.measure(row, features)
         targets.measure(row, wanted)
@@ -171,7 +171,8 @@ class Observer:
             if row is not None:
                 self._measure_outputs(row)
                 with self._reporting("predictions"):
-                    predictions = by_name(kwargs.get("y_pred", args[2] if len(args) > 2 else None))
+                    y_pred = kwargs.get("y_pred", args[2] if len(args) > 2 else None)
+                    predictions = by_name(y_pred, "output")
                     self.batch["predictions"] = _makes(predictions)
                     loss.measure_predictions(row, predictions)
                     self._remember_outputs(predictions)

@@ -55,6 +55,7 @@ class Session:
         """
         self.next_step = self._first_step = first_step
         self.trouble: Trouble | None = None
+        self._harmless: set[Column] = set()
         self._model = model
         self._every_step = every_step
         self._steps_per_execution = int(model.steps_per_execution)
@@ -125,6 +126,7 @@ class Session:
                 rows.values,
                 rows.present,
                 continues=int(rows.steps[0]) > self._first_step,
+                harmless=self._harmless,
             )
 
     def _take(self) -> _Rows:

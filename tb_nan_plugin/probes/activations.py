@@ -53,7 +53,7 @@ def measure(row: Row, outputs: list[LayerOutput]) -> None:
 
 def _max_abs(values: tf.Tensor) -> tf.Tensor:
     highest = tf.maximum(tf.reduce_max(values), -tf.reduce_min(values))
-    return tf.cast(highest, tf.float32)
+    return tf.maximum(tf.cast(highest, tf.float32), 0.0)  # XLA passes over NaN: -Inf without this
 
 
 def _saturated_share(output: LayerOutput) -> tf.Tensor:

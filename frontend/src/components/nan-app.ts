@@ -51,7 +51,7 @@ export class NanApp extends LitElement {
     const runs = answer?.report?.runs ?? [];
     if (runs.length > 0) return this.page(runs, run);
     if (answer?.state === 'failed' || (problem && !answer)) return this.alone('failed', problem || answer?.message);
-    return this.alone(answer?.state === 'ready' ? 'empty' : 'scanning', problem);
+    return this.alone(answer?.state === 'ready' ? 'empty' : 'scanning', problem || answer?.message);
   }
 
   private alone(kind: 'empty' | 'scanning' | 'failed', message = ''): TemplateResult {
