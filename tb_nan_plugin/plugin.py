@@ -50,7 +50,7 @@ class NaNPlugin(base_plugin.TBPlugin):
 
         self._roots = _tbcompat.roots(context)
         self._watches: list[tuple[str, Any]] | None = None
-        self._last: tuple[tuple[Any, ...], Report] | None = None
+        self._last: tuple[tuple[list[Report], list[str]], Report] | None = None
         self._analysis = Background(self._refresh, LEAST_SECONDS)
         self._presence = Background(self._has_event_files, LEAST_SECONDS)
         self._presence.ask()  # so that the page's first question already has its answer
@@ -95,7 +95,8 @@ class NaNPlugin(base_plugin.TBPlugin):
         for _, watch in self._watches:
             with _collected(LogDirError, problems):
                 parts.append(watch.refresh())
-        key = (*map(id, parts), *problems)
+        # Reports are compared by identity, and kept here so that none is mistaken for another.
+        key = (parts, problems)
         if self._last is None or self._last[0] != key:
             self._last = (key, Report.joined(self._shown_log_dir(), parts, problems))
         return self._last[1]
