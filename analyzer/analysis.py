@@ -89,7 +89,7 @@ def _by_health(run: Run, notes: tuple[str, ...]) -> Analysis:
         trouble.signal.value,
         "step",
     )
-    return Analysis(run, _status(health, trouble), first, verdict, findings[1:], notes)
+    return Analysis(run, _status(health, trouble), first, verdict, findings, notes)
 
 
 def _trouble(health: Health, harmless: set[Column]) -> Trouble | None:

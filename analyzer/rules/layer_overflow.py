@@ -25,10 +25,9 @@ Subtract the maximum before `exp`, or use the framework's own softmax, log-sum-e
 
 from __future__ import annotations
 
-from math import inf
 from typing import Final
 
-from analyzer.evidence import Case, Evidence, above, below
+from analyzer.evidence import Case, Evidence, above, at_most
 from analyzer.findings import Answer, CannotTell, Finding, RuledOut
 from analyzer.rules._rule import Remedy, Rule
 from tb_nan_plugin.signals import Phase, Signal
@@ -53,10 +52,16 @@ def check(case: Case) -> Answer:
         return RuledOut(CAUSE, "no overflow of exp gives -Inf")
     if _is_builtin(case, trouble.where) and _activation(case, trouble.where) != "exponential":
         return CannotTell(CAUSE, (f"the operations before and inside {trouble.where}",))
-    into = _into(case, trouble)
-    if into is None:
+    source = _source(case, trouble.where)
+    if source is None:
         return CannotTell(CAUSE, (Signal.OUTPUT_MAX_ABS.value,))
-    if into.observed > MODERATE:
+    into = case.at(trouble.step).shows(
+        source[0],
+        at_most(MODERATE),
+        where=source[1],
+        because=f"this goes into {trouble.where}; no product of such numbers overflows",
+    )
+    if into is None:
         return RuledOut(CAUSE, f"what went into {trouble.where} was already above {MODERATE:.0e}")
     limit = _limit(case)
     if _reach(case, trouble.where, into.observed) <= limit:
@@ -84,19 +89,13 @@ def _finding(case: Case, trouble: Trouble, into: Evidence, bad: Evidence) -> Fin
     return Finding(CAUSE, trouble.step, confidence, "error", summary, (into, bad))
 
 
-def _into(case: Case, trouble: Trouble) -> Evidence | None:
-    """Return the largest number that went into the layer, as a fact."""
-    before = _place_before(case, trouble.where)
-    signal = Signal.INPUT_MAX if before is None else Signal.OUTPUT_MAX_ABS
-    source = _largest_input(case) if before is None else before
-    if source is None:
-        return None
-    return case.at(trouble.step).shows(
-        signal,
-        below(inf),
-        where=source,
-        because=f"this goes into {trouble.where}; up to {MODERATE:.0e}, no product overflows",
-    )
+def _source(case: Case, where: str) -> tuple[Signal, str] | None:
+    """Return what tells the size of the numbers that went into the layer."""
+    before = _place_before(case, where)
+    if before is not None:
+        return Signal.OUTPUT_MAX_ABS, before
+    column = _largest_input(case)
+    return None if column is None else (Signal.INPUT_MAX, column)
 
 
 def _limit(case: Case) -> float:

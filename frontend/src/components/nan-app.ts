@@ -79,12 +79,13 @@ export class NanApp extends LitElement {
 
   private about(run: Run): TemplateResult {
     const { timeline, timelineProblem } = this.session;
+    const others = run.findings.filter((finding) => finding.cause !== run.verdict?.cause);
     const drawn = run.status !== 'empty' && run.status !== 'unreadable';
     return html`<verdict-card .run=${run}>
         ${drawn ? html`<run-timeline .timeline=${timeline} .problem=${timelineProblem} .theme=${this.theme}></run-timeline>` : nothing}
       </verdict-card>
-      ${run.findings.length + run.notes.length > 0
-        ? html`<findings-list .findings=${run.findings} .notes=${run.notes} .leading=${run.verdict === null}></findings-list>`
+      ${others.length + run.notes.length > 0
+        ? html`<findings-list .findings=${others} .notes=${run.notes} .leading=${run.verdict === null}></findings-list>`
         : nothing}
       <sources-list .sources=${run.sources}></sources-list>`;
   }
