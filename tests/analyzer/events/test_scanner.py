@@ -268,7 +268,7 @@ def test_a_file_that_may_not_be_read_raises(
     path = tmp_path / "events.out.tfevents.1"
     path.write_bytes(FILE)
 
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(builtins, "open", refuse)
