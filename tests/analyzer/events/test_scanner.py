@@ -31,6 +31,8 @@ from tests.analyzer.events.wire import (
     version,
 )
 
+pytestmark = pytest.mark.usefixtures("twin")
+
 EVENTS = [version(), *(scalar("loss", step, step / 2) for step in range(5))]
 FILE = file_of(*EVENTS)
 ENDS = [len(file_of(*EVENTS[:count])) for count in range(len(EVENTS) + 1)]
