@@ -20,7 +20,19 @@ from analyzer.events.tables import ExtentTable, Haul, ScalarTable, Tally
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
+__all__ = [
+    "BLOCK_ENDS",
+    "LENGTH_FAILS",
+    "NAME",
+    "PAYLOAD_FAILS",
+    "Scanner",
+    "crc32c",
+    "find_header",
+    "masked_crc32c",
+]
+
 NAME = "compiled"
+BLOCK_ENDS, LENGTH_FAILS, PAYLOAD_FAILS = 0, 1, 2
 
 
 cdef extern from "native/split.h" nogil:
@@ -297,6 +309,3 @@ cdef class Scanner:
             (kept.events.items[i], kept.steps.items[i], kept.statuses.items[i])
             for i in range(kept.count)
         ]
-
-
-BLOCK_ENDS, LENGTH_FAILS, PAYLOAD_FAILS = 0, 1, 2

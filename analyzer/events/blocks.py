@@ -55,6 +55,7 @@ def sound(block: bytes, starts: list[int], sizes: list[int]) -> list[bool]:
 
 def find_header(block: bytes | memoryview) -> int:
     """Return where the first record header with a right checksum begins, or the block's length."""
+    block = memoryview(block)
     for start in range(0, len(block) - HEADER.size + 1, STRETCH):
         data = bytes(block[start : start + STRETCH + HEADER.size - 1])
         words = words_of(data)
