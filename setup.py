@@ -23,7 +23,9 @@ WAY_OUT = "A released wheel carries the built frontend and needs no Node."
 
 
 SCANNER = Path("analyzer", "events", "_scanner.pyx")
-NATIVE = sorted(path.relative_to(HERE).as_posix() for path in HERE.glob("analyzer/events/native/*.h"))
+NATIVE = sorted(
+    path.relative_to(HERE).as_posix() for path in HERE.glob("analyzer/events/native/*.h")
+)
 
 
 def extensions():

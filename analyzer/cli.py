@@ -44,7 +44,14 @@ class _AnalyzeByDefault(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
 )
-@click.version_option(package_name="tb-nan-plugin", prog_name="tb-nan")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda ctx, _, asked: _print_version(ctx) if asked else None,
+    help="Show the version, and which reader of event files is active.",
+)
 def main() -> None:
     """Parse the command line; what it does is in the commands."""
 
@@ -79,7 +86,26 @@ def analyze(log_dir: str, *, as_json: bool, fail_on: str) -> None:
 main.add_command(demo.command)
 
 
+def _print_version(ctx: click.Context) -> None:
+    from importlib.metadata import version
+
+    from analyzer.events.selection import ReaderMissingError, selected
+
+    try:
+        reader = selected().NAME
+    except ReaderMissingError as error:
+        _fail(str(error))
+    click.echo(f"tb-nan, version {version('tb-nan-plugin')} ({reader} reader)")
+    ctx.exit()
+
+
 def _read(log_dir: str) -> Report:
+    from analyzer.events.selection import ReaderMissingError, selected
+
+    try:
+        selected()
+    except ReaderMissingError as error:
+        _fail(str(error))
     from analyzer.report import LogDirError
     from analyzer.report import analyze as analyze_log_dir
 

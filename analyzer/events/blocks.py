@@ -23,7 +23,9 @@ def walk(block: bytes) -> tuple[list[int], list[int], int, int]:
         Starts and sizes of the payloads of the whole frames, the bytes these take, and why there
         are no more.
     """
-    starts, sizes, at = [], [], 0
+    starts: list[int] = []
+    sizes: list[int] = []
+    at = 0
     unpack = HEADER.unpack_from
     while at + HEADER.size <= len(block):
         size, crc = unpack(block, at)

@@ -79,6 +79,8 @@ class EventStream:
     def __init__(self, twin: ModuleType | None = None) -> None:
         """Begin at the beginning; `twin` as for an `EventFile`."""
         self._twin = selected() if twin is None else twin
+        self._marks: tuple[bytes, bytes] = b"", b""
+        self._events = 0
         self._begin()
 
     def read(self, stream: BinaryIO, *, same: bool = True) -> FileRecords:
@@ -124,7 +126,7 @@ class EventStream:
     def _begin(self) -> None:
         self._scanner = self._twin.Scanner()
         self._frames = FrameReader(self._twin, self._scanner)
-        self._marks: tuple[bytes, bytes] = b"", b""
+        self._marks = b"", b""
         self._events = 0
 
     def _marks_of(self, stream: BinaryIO) -> tuple[bytes, bytes]:

@@ -169,7 +169,7 @@ class FrameReader:
             block = window.view(at, HEADER.size)
             if len(block) < HEADER.size:
                 return None
-            used = self._twin.find_header(block)
+            used: int = self._twin.find_header(block)
             if used == len(block):
                 used -= HEADER.size - 1
             else:

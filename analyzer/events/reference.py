@@ -173,9 +173,11 @@ class Scanner:
                 if kind is not None:
                     spans = value_spans(payload) if spans is None else spans
                     begin, size = spans[number]
-                    row = (event.step, event.wall_time, offset + begin, size, KINDS[kind])
-                    for column, cell in zip(rows, row, strict=True):
-                        column.append(cell)
+                    rows[0].append(event.step)
+                    rows[1].append(event.wall_time)
+                    rows[2].append(offset + begin)
+                    rows[3].append(size)
+                    rows[4].append(KINDS[kind])
 
     def _take_tensor(self, event: Any, value: Any) -> bool:
         """Take in a tensor if it is one of ours or a single number; tell whether it was."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from functools import lru_cache
+from functools import cache
 from types import ModuleType
 from typing import Final
 
@@ -18,12 +18,16 @@ MODULES: Final = {
 }
 
 
-@lru_cache(maxsize=None)
+class ReaderMissingError(ImportError):
+    """The reader that was asked for is not there; the message says why."""
+
+
+@cache
 def select(wanted: str | None) -> ModuleType:
     """Return the scanner of that name; the compiled one if none is named and it can be imported.
 
     Raises:
-        ImportError: That scanner is not there, or there is none of this name.
+        ReaderMissingError: That scanner is not there, or there is none of this name.
     """
     if not wanted:
         try:
@@ -32,11 +36,11 @@ def select(wanted: str | None) -> ModuleType:
             return importlib.import_module(MODULES["reference"])
     if wanted not in MODULES:
         known = " or ".join(MODULES)
-        raise ImportError(f"{VARIABLE} is {wanted!r}; there is only {known}.")
+        raise ReaderMissingError(f"{VARIABLE} is {wanted!r}; there is only {known}.")
     try:
         return importlib.import_module(MODULES[wanted])
     except ImportError as error:
-        raise ImportError(
+        raise ReaderMissingError(
             f"{VARIABLE} asks for the {wanted} reader, which is not there: {error}. "
             "It is built when the package is installed with a C compiler at hand."
         ) from error
@@ -46,6 +50,6 @@ def selected() -> ModuleType:
     """Return the scanner that the environment asks for.
 
     Raises:
-        ImportError: It is not there.
+        ReaderMissingError: It is not there.
     """
     return select(os.environ.get(VARIABLE))

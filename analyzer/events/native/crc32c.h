@@ -20,6 +20,7 @@
 #include <nmmintrin.h>
 #define CRC32C_HARDWARE __attribute__((target("sse4.2")))
 #define CRC32C_8(crc, word) ((uint32_t)_mm_crc32_u64((crc), (word)))
+#define CRC32C_4(crc, word) _mm_crc32_u32((crc), (word))
 #define CRC32C_1(crc, byte) _mm_crc32_u8((crc), (byte))
 static int crc32c_supported(void) {
     __builtin_cpu_init();
@@ -30,6 +31,7 @@ static int crc32c_supported(void) {
 #include <nmmintrin.h>
 #define CRC32C_HARDWARE
 #define CRC32C_8(crc, word) ((uint32_t)_mm_crc32_u64((crc), (word)))
+#define CRC32C_4(crc, word) _mm_crc32_u32((crc), (word))
 #define CRC32C_1(crc, byte) _mm_crc32_u8((crc), (byte))
 static int crc32c_supported(void) {
     int found[4];
@@ -40,9 +42,14 @@ static int crc32c_supported(void) {
     (defined(__ARM_FEATURE_CRC32) || defined(__linux__))
 #define CRC32C_HARDWARE
 #define CRC32C_8(crc, word) crc32c_arm_8((crc), (word))
+#define CRC32C_4(crc, word) crc32c_arm_4((crc), (word))
 #define CRC32C_1(crc, byte) crc32c_arm_1((crc), (byte))
 static inline uint32_t crc32c_arm_8(uint32_t crc, uint64_t word) {
     __asm__(".arch_extension crc\n\tcrc32cx %w0, %w0, %x1" : "+r"(crc) : "r"(word));
+    return crc;
+}
+static inline uint32_t crc32c_arm_4(uint32_t crc, uint32_t word) {
+    __asm__(".arch_extension crc\n\tcrc32cw %w0, %w0, %w1" : "+r"(crc) : "r"(word));
     return crc;
 }
 static inline uint32_t crc32c_arm_1(uint32_t crc, uint8_t byte) {
@@ -115,13 +122,25 @@ CRC32C_HARDWARE static inline uint32_t crc32c_lanes(uint32_t crc, const uint8_t 
     return crc32c_skip(skip, crc) ^ third;
 }
 
-CRC32C_HARDWARE static uint32_t crc32c_by_hardware(uint32_t crc, const uint8_t *p, size_t size) {
+CRC32C_HARDWARE static uint32_t crc32c_by_lanes(uint32_t crc, const uint8_t *p, size_t size) {
     for (; size >= 3 * CRC32C_LONG; p += 3 * CRC32C_LONG, size -= 3 * CRC32C_LONG)
         crc = crc32c_lanes(crc, p, CRC32C_LONG, crc32c_skip_long);
     for (; size >= 3 * CRC32C_SHORT; p += 3 * CRC32C_SHORT, size -= 3 * CRC32C_SHORT)
         crc = crc32c_lanes(crc, p, CRC32C_SHORT, crc32c_skip_short);
+    return crc;
+}
+
+CRC32C_HARDWARE static inline uint32_t crc32c_by_hardware(uint32_t crc, const uint8_t *p,
+                                                          size_t size) {
+    if (size >= 3 * CRC32C_SHORT) {
+        crc = crc32c_by_lanes(crc, p, size);
+        size_t done = size - size % (3 * CRC32C_LONG) % (3 * CRC32C_SHORT);
+        p += done, size -= done;
+    }
     for (; size >= 8; p += 8, size -= 8) crc = CRC32C_8(crc, load_u64(p));
-    for (; size; p++, size--) crc = CRC32C_1(crc, *p);
+    if (size & 4) crc = CRC32C_4(crc, load_u32(p)), p += 4;
+    if (size & 2) crc = CRC32C_1(CRC32C_1(crc, p[0]), p[1]), p += 2;
+    if (size & 1) crc = CRC32C_1(crc, *p);
     return crc;
 }
 #endif

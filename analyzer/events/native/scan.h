@@ -172,27 +172,33 @@ static int take_event(Scan *scan, Span payload) {
     return taken;
 }
 
-/* Read a block, all of which lies at `offset` in the file; return how many bytes were used up. */
-static size_t scan_block(Scan *scan, Bytes block, size_t size, int64_t offset, int *trouble) {
+typedef uint32_t (*Checksum)(uint32_t crc, Bytes p, size_t size);
+
+#if defined(__GNUC__)
+#define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline
+#endif
+
+INLINE size_t scan_with(Scan *scan, Bytes block, size_t size, int *trouble, Checksum checksum) {
     size_t at = 0;
-    scan->block = block;
-    scan->offset = offset;
     *trouble = BLOCK_ENDS;
     while (size - at >= HEADER) {
         Bytes p = block + at;
         uint64_t length = load_u64(p);
-        if (length > LONGEST || masked_crc32c(p, 8) != load_u32(p + 8)) {
+        if (length > LONGEST || crc32c_masked(checksum(~0u, p, 8)) != load_u32(p + 8)) {
             *trouble = LENGTH_FAILS;
             break;
         }
         if (size - at < OVERHEAD + length) break;
         Span payload = {p + HEADER, (size_t)length};
-        if (masked_crc32c(payload.at, payload.size) != load_u32(payload.at + length)) {
+        uint32_t found = crc32c_masked(checksum(~0u, payload.at, payload.size));
+        if (found != load_u32(payload.at + length)) {
             *trouble = PAYLOAD_FAILS;
             break;
         }
         if (!parse_event(&scan->event, payload)) {
-            if (!scan->refused++) scan->first_refused = offset + (int64_t)at;
+            if (!scan->refused++) scan->first_refused = scan->offset + (int64_t)at;
             scan->refused_bytes += OVERHEAD + (int64_t)length;
         } else if (!take_event(scan, payload)) {
             scan->failed = 1;
@@ -201,6 +207,22 @@ static size_t scan_block(Scan *scan, Bytes block, size_t size, int64_t offset, i
         at += OVERHEAD + (size_t)length;
     }
     return at;
+}
+
+#ifdef CRC32C_HARDWARE
+CRC32C_HARDWARE static size_t scan_by_hardware(Scan *scan, Bytes block, size_t size, int *trouble) {
+    return scan_with(scan, block, size, trouble, crc32c_by_hardware);
+}
+#endif
+
+/* Read a block that lies at `offset` in the file; return how many bytes were used up. */
+static size_t scan_block(Scan *scan, Bytes block, size_t size, int64_t offset, int *trouble) {
+    scan->block = block;
+    scan->offset = offset;
+#ifdef CRC32C_HARDWARE
+    if (crc32c_is_hardware) return scan_by_hardware(scan, block, size, trouble);
+#endif
+    return scan_with(scan, block, size, trouble, crc32c_by_tables);
 }
 
 /* Return where the first header with a right checksum begins, or `size` if there is none. */

@@ -7,13 +7,13 @@ from types import ModuleType
 
 import pytest
 
-from analyzer.events.selection import MODULES, VARIABLE, select
+from analyzer.events.selection import MODULES, VARIABLE, ReaderMissingError, select
 
 
 def twin_of(name: str) -> ModuleType:
     try:
         return select(name)
-    except ImportError as error:
+    except ReaderMissingError as error:
         pytest.skip(str(error))
 
 

@@ -48,7 +48,7 @@ def test_only_what_is_new_is_returned(path: Path, twin: ModuleType) -> None:
     assert [first.events, nothing.events, second.events] == [5, 0, 3]
     assert list(second.scalars) == ["loss", "acc"]
     assert second.state.bytes == len(FILE + MORE)
-    assert not (first.anew or nothing.anew or second.anew)
+    assert not any(records.anew for records in (first, nothing, second))
 
 
 def test_what_a_tag_is_read_as_is_remembered(path: Path, twin: ModuleType) -> None:

@@ -24,7 +24,6 @@ from tests.analyzer.events.wire import (
     file_of,
     points,
     read,
-    record,
     scalar,
     text,
     value,
@@ -127,9 +126,7 @@ def test_zeros_after_the_last_record_are_named_as_such(size: int) -> None:
     records = read(SOUND + bytes(size))
 
     assert len(steps_of(records)) == 6
-    reason = (
-        f"From byte {len(SOUND)} on there are zeros: what was written never reached the disk."
-    )
+    reason = f"From byte {len(SOUND)} on there are zeros: what was written never reached the disk."
     size_of_all = len(SOUND) + size
     assert records.state == FileState("corrupt", reason, len(SOUND), size_of_all, size)
 
