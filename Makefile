@@ -14,6 +14,8 @@ MARKS ?= not e2e and not slow
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
 TOOLCHAIN := $(PY) frontend/toolchain.py
+# As pip does for a package that is not editable, so that commands start at once.
+COMPILE := $(PY) -m compileall -q analyzer tb_nan_plugin
 PROJECT := setup.py pyproject.toml
 
 section = @printf '\n== %s\n' '$(1)'
@@ -44,11 +46,13 @@ $(VENV)/.created:
 $(VENV)/.ready-demo: $(VENV)/.created $(PROJECT)
 	@echo 'Installing the package and TensorFlow into $(VENV) (about 600 MB, the first time only).'
 	@$(PIP) install --editable '.[tensorflow]'
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.created $(PROJECT)
 	@echo 'Installing the package, TensorFlow and the tools into $(VENV) (the first time only).'
 	@$(PIP) install --editable '.[tensorflow,dev]'
+	@$(COMPILE)
 	@touch $(VENV)/.ready-demo $@
 
 # Rebuilt when its sources have changed; the machine's Node if it has one, else one from PyPI.

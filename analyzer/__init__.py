@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LogDirError", "Report", "analyze"]
 
-# By this a plugin tells this package from somebody's own analyzer.py that stands before it.
-DISTRIBUTION = "tb-nan-plugin"
-
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:

@@ -15,7 +15,7 @@ from analyzer.series import Health, Run
 from analyzer.verdict import Verdict, judge, unknown
 from tb_nan_plugin.record import Column, Manifest, RowBlock
 from tb_nan_plugin.signals import Kind, Phase, Signal
-from tb_nan_plugin.trouble import Trouble, first_trouble
+from tb_nan_plugin.trouble import Trouble, first_trouble, trouble_at
 
 Status = Literal["healthy", "unhealthy", "nonfinite", "silent", "recovered", "empty", "unreadable"]
 
@@ -62,7 +62,8 @@ def analyze_run(run: Run) -> Analysis:
 
 
 def _by_health(run: Run, notes: tuple[str, ...]) -> Analysis:
-    troubles = [_trouble(health) for health in run.attempts]
+    harmless: set[Column] = set()
+    troubles = [_trouble(health, harmless) for health in run.attempts]
     bad = [index for index, trouble in enumerate(troubles) if trouble is not None]
     index = bad[0] if bad else len(troubles) - 1
     health, trouble = run.attempts[index], troubles[index]
@@ -72,7 +73,7 @@ def _by_health(run: Run, notes: tuple[str, ...]) -> Analysis:
             f"This directory holds {len(troubles)} attempts at a training; "
             f"this is about attempt {index + 1}, the {'first that failed' if bad else 'last'}.",
         )
-    notes = (*notes, *_unobserved(health))
+    notes = (*notes, *_harmless_notes(harmless), *_unobserved(health))
     verdict, findings = judge(Case(health, trouble))
     if trouble is None:
         outside = _outside_the_step(run)
@@ -88,15 +89,14 @@ def _by_health(run: Run, notes: tuple[str, ...]) -> Analysis:
         trouble.signal.value,
         "step",
     )
-    return Analysis(run, _status(health, trouble), first, verdict, findings[1:], notes)
+    return Analysis(run, _status(health, trouble), first, verdict, findings, notes)
 
 
-def _trouble(health: Health) -> Trouble | None:
+def _trouble(health: Health, harmless: set[Column]) -> Trouble | None:
     continues = False
     for manifest, block in health.blocks:
-        watched = [i for i, c in enumerate(manifest.columns) if _may_be_bad(c, block, i)]
-        if watched:
-            found = _trouble_in(manifest, block, watched, continues=continues)
+        if any(_may_be_bad(c, block, i) for i, c in enumerate(manifest.columns)):
+            found = _trouble_in(manifest, block, harmless, continues=continues)
             if found is not None:
                 return found
         continues = True
@@ -105,26 +105,37 @@ def _trouble(health: Health) -> Trouble | None:
 
 def _may_be_bad(column: Column, block: RowBlock, index: int) -> bool:
     signal = column.known
-    if signal is None:
-        return False
-    counting = signal.quantity.kind is not None
-    if not counting and signal not in (
-        Signal.LOSS,
-        Signal.LOSS_SCALE,
-        Signal.INPUT_BAD_COLUMN,
-        Signal.TARGET_BAD_COLUMN,
-    ):
-        return False
-    return not counting or block.constant(index) != 0
+    if signal is Signal.LOSS:
+        return True
+    return signal is not None and signal.quantity.kind is not None and block.constant(index) != 0
 
 
 def _trouble_in(
-    manifest: Manifest, block: RowBlock, watched: list[int], *, continues: bool
+    manifest: Manifest, block: RowBlock, harmless: set[Column], *, continues: bool
 ) -> Trouble | None:
-    values = np.stack([block.values(i) for i in watched], axis=1)
-    present: npt.NDArray[np.bool_] = np.stack([block.present(i) for i in watched], axis=1)
-    columns = [manifest.columns[i] for i in watched]
-    return first_trouble(columns, block.steps, values, present, continues=continues)
+    needed = [i for i, c in enumerate(manifest.columns) if _decides(c)]
+    values = np.stack([block.values(i) for i in needed], axis=1)
+    present: npt.NDArray[np.bool_] = np.stack([block.present(i) for i in needed], axis=1)
+    columns = [manifest.columns[i] for i in needed]
+    return first_trouble(
+        columns, block.steps, values, present, continues=continues, harmless=harmless
+    )
+
+
+def _decides(column: Column) -> bool:
+    signal = column.known
+    beside = (Signal.LOSS, Signal.LOSS_SCALE, Signal.INPUT_BAD_COLUMN, Signal.TARGET_BAD_COLUMN)
+    return signal is not None and (signal.quantity.kind is not None or signal in beside)
+
+
+def _harmless_notes(harmless: set[Column]) -> tuple[str, ...]:
+    found: dict[str, set[str]] = {}
+    for column in harmless:
+        signal = Signal(column.signal)
+        named = trouble_at(signal, column.where).sentence()
+        found.setdefault(signal.quantity.phase.value, set()).add(named)
+    tail = "while loss, gradients and weights stayed finite: the model copes with it."
+    return tuple(f"{'; '.join(sorted(named)[:5])}, {tail}" for named in found.values())
 
 
 def _step_before(health: Health, step: int) -> int | None:

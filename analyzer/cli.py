@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
@@ -54,10 +55,13 @@ class _AnalyzeByDefault(click.Group):
 )
 def main() -> None:
     """Parse the command line; what it does is in the commands."""
+    # A name that the output cannot encode is shown by its code points, rather than ending it all.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 @main.command(epilog=EXIT_CODES)
-@click.argument("log_dir", type=click.Path())
+@click.argument("log_dir", type=click.Path(readable=False))
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON (docs/report.md).")
 @click.option(
     "--fail-on",
@@ -120,8 +124,11 @@ def _progress() -> Progress | None:
     if not sys.stderr.isatty():
         return None
 
+    from analyzer.reporters.terminal import printable
+
     def show(path: str, number: int, total: int) -> None:
-        click.echo(f"\r\x1b[2Kreading {number + 1} of {total}: {path[-60:]}", nl=False, err=True)
+        place = printable(path[-60:])
+        click.echo(f"\r\x1b[2Kreading {number + 1} of {total}: {place}", nl=False, err=True)
         if number + 1 == total:
             click.echo("\r\x1b[2K", nl=False, err=True)
 
@@ -143,5 +150,7 @@ def _print_report(report: Report) -> None:
 
 
 def _fail(message: str) -> NoReturn:
-    click.echo(f"tb-nan: {message}", err=True)
+    from analyzer.reporters.terminal import printable
+
+    click.echo(f"tb-nan: {printable(message)}", err=True)
     sys.exit(2)

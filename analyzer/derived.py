@@ -51,36 +51,49 @@ class Outcome:
 
     Attributes:
         progress: The judgement.
-        first: Median loss of the first steps.
-        last: Median loss of the last steps.
+        first: Loss of the first step, measured before any update.
+        last: Mean loss of the last fifth of the steps.
         trivial: Loss of always predicting the mean, or all classes alike, where it is known.
+        peak: Largest later loss over the larger of `first` and `trivial`.
     """
 
     progress: Progress
     first: float
     last: float
     trivial: float | None
+    peak: float
+
+
+UNCLEAR: Final = Outcome(Progress.UNCLEAR, float("nan"), float("nan"), None, 0.0)
+LEAST_STEPS: Final = 20  # fewer say nothing of where a training is going
+# A loss a hundred times what it was before any update: the training blew up. Ordinary trainings
+# that we looked at stayed below 60 (one whose loss gains a term on the way), most below 2.
+BLOWN_UP: Final = 100.0
 
 
 def outcome(health: Health) -> Outcome:
-    """Judge the training by its finite losses; `UNCLEAR` below 20 steps."""
+    """Judge the training by its finite losses."""
     series = health.series(Signal.LOSS)
     losses = series.finite().values if series is not None else np.empty(0)
-    if len(losses) < 20:
-        return Outcome(Progress.UNCLEAR, float("nan"), float("nan"), None)
-    edge = max(3, len(losses) // 10)
-    first, last = float(np.median(losses[: edge // 2 + 1])), float(np.median(losses[-edge:]))
+    if len(losses) < LEAST_STEPS:
+        return UNCLEAR
+    first, last = float(losses[0]), float(np.mean(losses[-max(3, len(losses) // 5) :]))
     trivial = trivial_loss(health)
-    return Outcome(_progress(first, last, trivial), first, last, trivial)
+    base = max(abs(first), trivial or 0.0, 1e-30)
+    peak = float(losses[1:].max()) / base
+    return Outcome(_progress(first, last, trivial, peak), first, last, trivial, peak)
 
 
-def _progress(first: float, last: float, trivial: float | None) -> Progress:
-    if last > 10 * abs(first) + 1e-12:
+def _progress(first: float, last: float, trivial: float | None, peak: float) -> Progress:
+    """Tell stuck from learned by the trivial loss; a loss that fell far is not stuck above it."""
+    bar = first if trivial is None else trivial
+    if peak >= BLOWN_UP and last >= bar:
         return Progress.DIVERGED
-    bar = trivial if trivial is not None else first
-    if last >= 0.9 * bar:
+    if trivial is None:
+        return Progress.STUCK if last >= 0.9 * first else Progress.UNCLEAR
+    if 0.85 * trivial <= last and (last <= 1.15 * trivial or last >= 0.5 * first):
         return Progress.STUCK
-    return Progress.LEARNED if last <= 0.8 * bar else Progress.UNCLEAR
+    return Progress.LEARNED if last <= 0.8 * trivial else Progress.UNCLEAR
 
 
 def trivial_loss(health: Health) -> float | None:

@@ -42,7 +42,7 @@ FAILING: Final[dict[str, frozenset[str]]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Report:
     """The verdicts on every run of a log directory.
 

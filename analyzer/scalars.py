@@ -57,7 +57,7 @@ def bad_tags(run: Run) -> list[BadTag]:
     """Return the tags that hold something non-finite, in the order of their roles, then time."""
     found = [bad for tag, series in run.scalars.items() if (bad := _bad(tag, series, run.name))]
     order = list(Role)
-    return sorted(found, key=lambda b: (order.index(b.role), _when(b)))
+    return sorted(found, key=lambda b: (order.index(b.role), _when(b), "loss" not in b.tag.lower()))
 
 
 def _when(bad: BadTag) -> float:
@@ -127,8 +127,8 @@ def accuracy_remarks(run: Run) -> tuple[str, ...]:
         last = float(beside[-1])
         if last == 0:
             remarks.append(
-                f"{tag} is 0.0 beside a NaN loss. That is no result: a NaN loss means that the "
-                "predictions are NaN too, and every comparison with NaN is false, so no prediction "
+                f"{tag} is 0.0 beside a NaN loss. That is no result: with the loss, weights and "
+                "predictions become NaN, and every comparison with NaN is false, so no prediction "
                 "counts as right."
             )
         else:

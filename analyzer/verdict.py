@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from analyzer import rules
+from analyzer.derived import Progress
 from analyzer.evidence import Case, Evidence
 from analyzer.findings import Answer, CannotTell, Finding, RuledOut
 from tb_nan_plugin.signals import Phase
@@ -63,14 +64,14 @@ def judge(case: Case) -> tuple[Verdict | None, tuple[Finding, ...]]:
     findings = sorted(
         (a for a in answers if isinstance(a, Finding)), key=lambda f: f.confidence, reverse=True
     )
-    if not findings and case.trouble is None:
-        return None, ()
     primary = findings[0] if findings else None
     if primary is not None and primary.confidence >= LEAST_CONFIDENCE:
         return _of(primary, findings, answers), tuple(findings)
-    if case.trouble is None:
-        return None, ()
-    return _unknown(case.trouble, findings, answers), ()
+    if case.trouble is not None:
+        return _unknown(case.trouble, findings, answers), ()
+    if case.outcome.progress is Progress.DIVERGED:
+        return _unknown_explosion(case, findings, answers), ()
+    return None, ()
 
 
 def _of(primary: Finding, findings: list[Finding], answers: list[Answer]) -> Verdict:
@@ -97,10 +98,6 @@ def _of(primary: Finding, findings: list[Finding], answers: list[Answer]) -> Ver
 
 
 def _unknown(trouble: Trouble, findings: list[Finding], answers: list[Answer]) -> Verdict:
-    weak = tuple(
-        Alternative(f.cause, round(f.confidence, 2), "not enough in the record bears it out")
-        for f in findings
-    )
     missing = [m for a in answers if isinstance(a, CannotTell) for m in a.missing]
     summary = (
         f"Step {trouble.step} is the first that is not finite: {trouble.sentence()}. "
@@ -109,8 +106,26 @@ def _unknown(trouble: Trouble, findings: list[Finding], answers: list[Answer]) -
     return unknown(
         summary,
         missing=(*dict.fromkeys(missing), *WOULD_HELP[trouble.phase]),
-        alternatives=_by_confidence((*weak, *_ruled_out(answers))),
+        alternatives=_considered(findings, answers),
     )
+
+
+def _unknown_explosion(case: Case, findings: list[Finding], answers: list[Answer]) -> Verdict:
+    outcome = case.outcome
+    summary = (
+        f"The loss blew up from {outcome.first:.4g} and stays at {outcome.last:.4g}, finite as "
+        "yet. What was recorded does not tell why."
+    )
+    missing = ("a training in which one quantity (rate, feature scale, target scale) is usual",)
+    return unknown(summary, missing, _considered(findings, answers))
+
+
+def _considered(findings: list[Finding], answers: list[Answer]) -> tuple[Alternative, ...]:
+    weak = tuple(
+        Alternative(f.cause, round(f.confidence, 2), "not enough in the record bears it out")
+        for f in findings
+    )
+    return _by_confidence((*weak, *_ruled_out(answers)))
 
 
 def unknown(

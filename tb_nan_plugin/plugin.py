@@ -7,11 +7,12 @@ routes.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from tensorboard.plugins import base_plugin
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tb_nan_plugin.background import State
 
 STATIC: Final = Path(__file__).parent / "static"
+OUR_ANALYZER: Final = Path(__file__).resolve().parent.parent / "analyzer"
 # Hard-coded: on some machines the registry calls .js something else, and nosniff then refuses it.
 CONTENT_TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
 MOST_BINS: Final = 4000
@@ -32,7 +34,7 @@ class NaNPluginLoader(base_plugin.TBLoader):
     """Makes the plugin; whatever goes wrong with it later, TensorBoard starts."""
 
     def load(self, context: base_plugin.TBContext) -> base_plugin.TBPlugin:
-        """Return the plugin, which has read nothing yet."""
+        """Return the plugin, which reads nothing on this thread."""
         return NaNPlugin(context)
 
 
@@ -42,15 +44,16 @@ class NaNPlugin(base_plugin.TBPlugin):
     plugin_name = "nan"
 
     def __init__(self, context: base_plugin.TBContext) -> None:
-        """Keep where the logs are; read nothing."""
+        """Keep where the logs are, and begin to look for event files in the background."""
         from tb_nan_plugin import _tbcompat
         from tb_nan_plugin.background import Background
 
         self._roots = _tbcompat.roots(context)
         self._watches: list[tuple[str, Any]] | None = None
-        self._last: tuple[tuple[Any, ...], Report] | None = None
+        self._last: tuple[tuple[list[Report], list[str]], Report] | None = None
         self._analysis = Background(self._refresh, LEAST_SECONDS)
         self._presence = Background(self._has_event_files, LEAST_SECONDS)
+        self._presence.ask()  # so that the page's first question already has its answer
 
     def get_plugin_apps(self) -> dict[str, Any]:
         """Return the routes."""
@@ -71,15 +74,18 @@ class NaNPlugin(base_plugin.TBPlugin):
         return base_plugin.FrontendMetadata(es_module_path="/static/index.js", tab_name="NaN")
 
     def _has_event_files(self) -> bool:
+        seen = set()
         for _, root in self._roots:
-            for _, _, files in os.walk(root):
+            for folder, below, files in os.walk(root, followlinks=True):
                 if any("tfevents" in name for name in files):
                     return True
+                seen.add(os.path.realpath(folder))  # links may lead back
+                below[:] = [b for b in below if os.path.realpath(f"{folder}/{b}") not in seen]
         return False
 
     def _refresh(self) -> Report:
         """Look at every root again; the same report object where nothing has changed."""
-        _our_analyzer()
+        _check_analyzer()
         from analyzer.report import LogDirError, Report, Watch
 
         if self._watches is None:
@@ -89,7 +95,8 @@ class NaNPlugin(base_plugin.TBPlugin):
         for _, watch in self._watches:
             with _collected(LogDirError, problems):
                 parts.append(watch.refresh())
-        key = (*map(id, parts), *problems)
+        # Reports are compared by identity, and kept here so that none is mistaken for another.
+        key = (parts, problems)
         if self._last is None or self._last[0] != key:
             self._last = (key, Report.joined(self._shown_log_dir(), parts, problems))
         return self._last[1]
@@ -134,7 +141,10 @@ class NaNPlugin(base_plugin.TBPlugin):
         from tb_nan_plugin import _tbcompat
 
         name = request.path.rpartition("/static/")[2]
-        path = (STATIC / name).resolve()
+        try:
+            path = (STATIC / name).resolve(strict=True)
+        except (OSError, ValueError):  # not there, or no name that a file can have
+            path = STATIC
         content_type = CONTENT_TYPES.get(path.suffix)
         if content_type is None or STATIC.resolve() not in path.parents or not path.is_file():
             return _tbcompat.respond(request, "not found", "text/plain", code=404)
@@ -150,25 +160,31 @@ def _collected(kind: type[Exception], sentences: list[str]) -> Iterator[None]:
 
 
 def _json(request: Any, content: Any, code: int = 200) -> Any:
-    from analyzer.reporters.as_json import encode
     from tb_nan_plugin import _tbcompat
 
-    return _tbcompat.respond(request, encode(content), "application/json", code=code)
+    try:
+        _check_analyzer()
+    except RuntimeError:  # no report then, and nothing else here can hold a non-finite number
+        body = json.dumps(content, allow_nan=False)
+    else:
+        from analyzer.reporters.as_json import encode
+
+        body = encode(content)
+    return _tbcompat.respond(request, body, "application/json", code=code)
 
 
-def _our_analyzer() -> ModuleType:
-    """Import the analyzer that belongs to this plugin.
+def _check_analyzer() -> None:
+    """Make sure that `analyzer` is ours without importing it: a stranger's may do anything.
 
     Raises:
         RuntimeError: Another package or file named `analyzer` stands before it on the path.
     """
-    import analyzer
-
-    if getattr(analyzer, "DISTRIBUTION", None) != "tb-nan-plugin":
-        where = getattr(analyzer, "__file__", None) or "an unknown place"
+    spec = find_spec("analyzer")
+    where = spec.origin if spec is not None else None
+    if where is None or Path(where).resolve().parent != OUR_ANALYZER:
+        where = where or "an unknown place"
         raise RuntimeError(
             f"The name `analyzer` belongs to another file: {where}. The verdicts need the package "
             "of that name that comes with tb-nan-plugin: start TensorBoard from another directory, "
             "or take that file's directory out of PYTHONPATH."
         )
-    return analyzer

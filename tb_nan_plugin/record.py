@@ -1,9 +1,9 @@
 """Health record <-> bytes. The byte layout is drawn in docs/format.md; this file is its only code.
 
 A block of rows holds one row a training step and is stored by column, because most columns of a
-healthy training do not change (counts of non-finite values, the learning rate): those cost 5 bytes a
-block. A manifest block names the columns. Every file carries its manifest before its first rows, so
-each file explains itself.
+healthy training do not change (counts of non-finite values, the learning rate): those cost 5 bytes
+a block. A manifest block names the columns. Every file carries its manifest before its first rows,
+so each file explains itself.
 
 Law: nothing in a block is trusted. Every length is checked against the bytes that are there before
 anything is allocated, and a column is unpacked only when somebody asks for it.
@@ -144,11 +144,14 @@ class RowBlock:
         if encoding == _Encoding.ABSENT:
             return np.full(len(self.steps), np.nan, np.float32)
         if encoding == _Encoding.CONSTANT:
-            return self._constants[[self._rank(index, _Encoding.CONSTANT)] * len(self.steps)]
-        values = self._dense[self._rank(index, _Encoding.DENSE, _Encoding.GAPPY)]
+            rank = self._rank(index, _Encoding.CONSTANT)
+            constant: Floats = np.repeat(self._constants[rank : rank + 1], len(self.steps))
+            return constant
+        values: Floats = self._dense[self._rank(index, _Encoding.DENSE, _Encoding.GAPPY)]
         if encoding == _Encoding.DENSE:
             return values
-        return np.where(self.present(index), values, np.float32(np.nan))
+        filled: Floats = np.where(self.present(index), values, np.float32(np.nan))
+        return filled
 
     def _rank(self, index: int, *encodings: _Encoding) -> int:
         return int(np.isin(self.encodings[:index], encodings).sum())
@@ -218,7 +221,7 @@ def unpack(block: bytes | memoryview) -> Manifest | RowBlock:
         RecordError: Not a health record, a newer version of it, or damaged.
     """
     view = memoryview(block)
-    if len(view) < _HEAD.size or view[:4] != MAGIC:
+    if len(view) < _HEAD.size or bytes(view[:4]) != MAGIC:
         raise RecordError("not a health record: the magic bytes are missing")
     _, version, kind, manifest_id = _HEAD.unpack_from(view)
     if version != VERSION:

@@ -149,7 +149,7 @@ QUANTITIES: Final[dict[Signal, Quantity]] = {
         Phase.FORWARD,
         "layer call",
         "1",
-        "share of a sample of the outputs where the activation's slope is below 2.7 % of its maximum",
+        "share of sampled outputs where the activation's slope is below 2.7 % of its maximum",
     ),
     Signal.PREDICTION_MIN: Quantity(Phase.FORWARD, "step", "1", "smallest prediction"),
     Signal.PREDICTION_MAX: Quantity(Phase.FORWARD, "step", "1", "largest prediction"),

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from tb_nan_plugin.record import Column
 from tb_nan_plugin.signals import Kind, Phase, Signal
+
+# What training lives by: a step in which all of it is finite was not harmed.
+VITAL: Final = (Phase.WEIGHTS, Phase.LOSS, Phase.BACKWARD, Phase.UPDATE)
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,11 @@ class Trouble:
         return subject.get(self.phase, f"{self.where} is {word}")
 
 
+def trouble_at(signal: Signal, where: str) -> Trouble:
+    """Return the trouble that a count above 0 stands for, of no particular step."""
+    return Trouble(-1, signal.quantity.phase, where, signal.quantity.kind or "nan", 1, signal)
+
+
 def first_trouble(
     columns: Sequence[Column],
     steps: npt.NDArray[np.int64],
@@ -59,8 +68,9 @@ def first_trouble(
     present: npt.NDArray[np.bool_],
     *,
     continues: bool = False,
+    harmless: set[Column] | None = None,
 ) -> Trouble | None:
-    """Find the first step that holds something non-finite, and what came first in it.
+    """Find the first step that was harmed by something non-finite, and what came first in it.
 
     Args:
         columns: Names of the k columns, in causal order within each phase.
@@ -68,32 +78,64 @@ def first_trouble(
         values: Shape (n, k).
         present: Shape (n, k), which values were measured.
         continues: The first row follows a step that was recorded and had no trouble.
+        harmless: Columns that were bad in earlier rows without harm; this call adds to it.
 
-    Weights that are bad when a step begins were made bad by the update of the step before it, unless
-    the record begins there. Of the places that are bad in one phase, the first among the columns is
-    named, whatever kind of number it holds. Gradients that overflow under a loss scale are that scheme at work, and
-    count only if something else does.
+    A step is harmed if its loss, a gradient or a weight is not finite. Where all of them were
+    measured and are finite, missing values in the data were handled, or a mask of -Inf did what it
+    is for; what was bad without harm before is not what does harm later. Weights that are bad when
+    a step begins were made bad by the update of the step before it, unless the record begins there.
+    Of the places that are bad in one phase, the first among the columns is named. Gradients that
+    overflow under a loss scale are that scheme at work, and count only if something else does.
     """
     watched = [i for i, c in enumerate(columns) if _watches(c)]
     if not watched or len(steps) == 0:
         return None
-    table = values[:, watched]
-    loss = np.array([columns[i].signal == Signal.LOSS.value for i in watched])
-    bad = present[:, watched] & np.where(loss, ~np.isfinite(table), table > 0)
-    if any(c.signal == Signal.LOSS_SCALE.value for c in columns):
-        bad[:, [columns[i].known.quantity.phase is Phase.BACKWARD for i in watched]] = False  # type: ignore[union-attr]
-    rows = np.flatnonzero(bad.any(axis=1))
-    if len(rows) == 0:
-        return None
-    row = int(rows[0])
-    indices = np.array(watched)[bad[row]]
-    found = [
-        _at(columns[i], int(steps[row]), float(values[row, i]), continues or row > 0)
-        for i in indices
-    ]
-    places = {c.where: i for i, c in reversed(list(enumerate(columns))) if _watches(c)}
-    first = min(found, key=lambda t: (t.step, t.phase.order, places[t.where]))
-    return replace(first, where=_exact_column(first, columns, values[row], present[row]))
+    names = [columns[i] for i in watched]
+    there = present[:, watched]
+    bad = there & _bad(names, values[:, watched])
+    harmed = _harmed(names, there, bad)
+    known = set() if harmless is None else harmless
+    scaled = any(c.signal == Signal.LOSS_SCALE.value for c in columns)
+    for row in np.flatnonzero(bad.any(axis=1)):
+        found = [i for i in np.flatnonzero(bad[row]) if names[i] not in known]
+        if not harmed[row]:
+            known.update(names[i] for i in found)
+            continue
+        blamed = [i for i in found if not (scaled and _phase(names[i]) is Phase.BACKWARD)]
+        if blamed:
+            before = continues or bool(row > 0)
+            cells = [(names[i], float(values[row, watched[i]])) for i in blamed]
+            first = _first(cells, names, int(steps[row]), has_before=before)
+            return replace(first, where=_exact_column(first, columns, values[row], present[row]))
+    return None
+
+
+def _bad(names: Sequence[Column], table: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    loss = np.array([name.signal == Signal.LOSS.value for name in names])
+    return np.where(loss, ~np.isfinite(table), table > 0)
+
+
+def _harmed(
+    names: Sequence[Column], there: npt.NDArray[np.bool_], bad: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Return, shape (n,), which steps were harmed, or not observed far enough to be cleared."""
+    phases = np.array([_phase(name).value for name in names])
+    vital: npt.NDArray[np.bool_] = np.isin(phases, [p.value for p in VITAL])
+    gradients = there[:, phases == Phase.BACKWARD.value].any(axis=1)
+    losses = there[:, phases == Phase.LOSS.value].any(axis=1)
+    return np.logical_or(np.any(bad[:, vital], axis=1), ~(gradients & losses))
+
+
+def _first(
+    cells: Sequence[tuple[Column, float]], names: Sequence[Column], step: int, *, has_before: bool
+) -> Trouble:
+    places = {name.where: i for i, name in reversed(list(enumerate(names)))}
+    found = [_at(name, step, value, has_before=has_before) for name, value in cells]
+    return min(found, key=lambda t: (t.step, t.phase.order, places[t.where]))
+
+
+def _phase(column: Column) -> Phase:
+    return Signal(column.signal).quantity.phase
 
 
 def _exact_column(
@@ -102,7 +144,7 @@ def _exact_column(
     values: npt.NDArray[np.float32],
     present: npt.NDArray[np.bool_],
 ) -> str:
-    """Name the column where a wide batch was recorded as a whole, with the first bad index beside."""
+    """Name the column where a wide batch was recorded as a whole, by the index beside it."""
     aside = Column(f"{trouble.phase.value}_bad_column", trouble.where)
     if aside not in columns:
         return trouble.where
@@ -117,7 +159,7 @@ def _watches(column: Column) -> bool:
     return signal is Signal.LOSS or (signal is not None and signal.quantity.kind is not None)
 
 
-def _at(column: Column, step: int, value: float, has_before: bool) -> Trouble:
+def _at(column: Column, step: int, value: float, *, has_before: bool) -> Trouble:
     signal = Signal(column.signal)
     phase, kind = signal.quantity.phase, signal.quantity.kind
     if signal is Signal.LOSS:

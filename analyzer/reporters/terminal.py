@@ -42,7 +42,7 @@ def render(report: Report, console: Console) -> None:
     for analysis in shown:
         console.print(_run(analysis, report.log_dir))
     for problem in report.problems:
-        console.print(Text(f"Left out: {problem}", style="yellow"))
+        console.print(_text(f"Left out: {problem}", style="yellow"))
 
 
 def _is_quiet(analysis: Analysis) -> bool:
@@ -56,8 +56,8 @@ def _overview(report: Report) -> Table:
     for analysis in report.analyses:
         first, verdict = analysis.first_nonfinite, analysis.verdict
         table.add_row(
-            Text(analysis.run.name),
-            Text(analysis.status, style=STYLES[analysis.status]),
+            _text(analysis.run.name),
+            _text(analysis.status, style=STYLES[analysis.status]),
             "" if first is None else str(first.step),
             "" if verdict is None else verdict.cause,
             "" if verdict is None or not verdict.confidence else f"{verdict.confidence:.0%}",
@@ -72,11 +72,13 @@ def _run(analysis: Analysis, log_dir: str) -> RenderableType:
     if analysis.verdict is not None:
         parts.extend(_verdict(analysis.verdict))
     elif analysis.status == "healthy":
-        parts.append(Text("No NaN, no Inf, and no finding.", style="green"))
+        parts.append(_text("No NaN, no Inf, and no finding.", style="green"))
     parts.extend(_besides(analysis))
     return Panel(
         Group(*parts),
-        title=Text(f" {log_dir if analysis.run.name == '.' else analysis.run.name} ", style="bold"),
+        title=_text(
+            f" {log_dir if analysis.run.name == '.' else analysis.run.name} ", style="bold"
+        ),
         title_align="left",
         border_style=STYLES[analysis.status].removeprefix("bold "),
         padding=(1, 2),
@@ -84,7 +86,7 @@ def _run(analysis: Analysis, log_dir: str) -> RenderableType:
 
 
 def _headline(analysis: Analysis) -> Text:
-    line = Text(analysis.status.upper(), style=STYLES[analysis.status])
+    line = _text(analysis.status.upper(), style=STYLES[analysis.status])
     return line.append(f"  {MEANINGS[analysis.status]}", style="default not bold")
 
 
@@ -107,7 +109,7 @@ def _where(first: FirstNonfinite) -> list[tuple[str, str]]:
 def _facts(rows: list[tuple[str, str]]) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     for name, value in rows:
-        table.add_row(Text(name, style="dim"), Text(value, style="bold"))
+        table.add_row(_text(name, style="dim"), _text(value, style="bold"))
     return Padding(table, (1, 0, 0, 0))
 
 
@@ -115,34 +117,34 @@ def _verdict(verdict: Verdict) -> list[RenderableType]:
     sure = f"  {verdict.confidence:.0%} sure" if verdict.confidence else ""
     parts: list[RenderableType] = [
         _section("Why"),
-        Text(verdict.title, style="bold").append(
+        _text(verdict.title, style="bold").append(
             f"  [{verdict.cause}]{sure}", style="not bold dim"
         ),
-        Text(verdict.summary),
+        _text(verdict.summary),
     ]
     if verdict.evidence:
         parts += [_section("Evidence"), *(_evidence(e) for e in verdict.evidence)]
     if verdict.remedies:
         parts.append(_section("What to do"))
     for remedy in verdict.remedies:
-        parts.append(Text(remedy.text))
+        parts.append(_text(remedy.text))
         if remedy.code:
             code = Syntax(remedy.code, "python", theme="ansi_dark", background_color="default")
             parts.append(Padding(code, (0, 0, 1, 4)))
     if verdict.alternatives:
         parts.append(_section("Other causes, and what speaks against them"))
-        parts += [Text(f"{a.cause}: {a.ruled_out_by}", style="dim") for a in verdict.alternatives]
+        parts += [_text(f"{a.cause}: {a.ruled_out_by}", style="dim") for a in verdict.alternatives]
     if verdict.missing:
         parts.append(_section("What was not recorded and would have decided"))
-        parts += [Text(f"- {m}") for m in verdict.missing]
+        parts += [_text(f"- {m}") for m in verdict.missing]
     return parts
 
 
 def _evidence(fact: Evidence) -> Text:
     place = f" of {fact.where}" if fact.where else ""
-    line = Text("- ").append(f"{fact.signal}{place}", style="cyan")
-    line.append(f" at step {fact.step} {fact.claim} (recorded: ")
-    return line.append(number(fact.observed), style="bold").append(f"): {fact.because}")
+    line = _text("- ").append(_text(f"{fact.signal}{place}", style="cyan"))
+    line.append(printable(f" at step {fact.step} {fact.claim} (recorded: "))
+    return line.append(number(fact.observed), style="bold").append(printable(f"): {fact.because}"))
 
 
 def number(value: float) -> str:
@@ -158,16 +160,27 @@ def _besides(analysis: Analysis) -> list[RenderableType]:
     others = [f for f in analysis.findings if f.cause != cause]
     if others:
         parts.append(_section("Also found"))
-        parts += [Text(f"- {f.cause} ({f.severity}): {f.summary}") for f in others]
+        parts += [_text(f"- {f.cause} ({f.severity}): {f.summary}") for f in others]
     if analysis.notes:
         parts.append(_section("Notes"))
-        parts += [Text(f"- {note}") for note in analysis.notes]
+        parts += [_text(f"- {note}") for note in analysis.notes]
     damaged = [s for s in analysis.run.sources if s.status != "ok"]
     if damaged:
         parts.append(_section("Files"))
-        parts += [Text(f"- {s.file}: {s.status}. {s.reason}", style="yellow") for s in damaged]
+        parts += [_text(f"- {s.file}: {s.status}. {s.reason}", style="yellow") for s in damaged]
     return parts
 
 
+def printable(text: str) -> str:
+    """Return text whose control characters are shown, not obeyed: names are any log's to choose."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _text(text: str, style: str = "") -> Text:
+    return Text(printable(text), style=style)
+
+
 def _section(title: str) -> RenderableType:
-    return Padding(Text(title, style="bold underline"), (1, 0, 0, 0))
+    return Padding(_text(title, style="bold underline"), (1, 0, 0, 0))

@@ -9,6 +9,8 @@ import numpy as np
 from analyzer.evidence import Case
 from tb_nan_plugin.signals import Kind, Signal
 
+LEAST_ROWS: Final = 4  # fewer rows may all be bad by chance
+
 WORDS: Final[dict[Kind, str]] = {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}
 
 
@@ -37,19 +39,35 @@ def is_bad_in_every_row(case: Case, place: str) -> bool:
     """Return whether no value of an input column was finite in any batch of the record.
 
     Of a wide batch only the first bad column is known: there, the same column is first in every
-    batch, with at least as many bad values as the batch has rows.
+    batch, with at least as many bad values as one column has. A single row proves nothing.
     """
     columns = [case.health.series(signal, place) for signal in counts("input")]
     mean = case.health.series(Signal.INPUT_MEAN, place)
-    if mean is None or any(column is None for column in columns):
+    rows = case.health.series(Signal.BATCH_SIZE)
+    if mean is None or rows is None or any(column is None for column in columns):
+        return False
+    if rows.values.sum() < LEAST_ROWS:
         return False
     bad = np.sum([column.values for column in columns if column is not None], axis=0)
     first = case.health.series(Signal.INPUT_BAD_COLUMN, place)
     if first is None:
         return bool(np.all(np.isnan(mean.values)) and np.all(bad > 0))
-    rows = case.health.series(Signal.BATCH_SIZE)
+    inner = _values_per_row(case)
+    if inner is None:
+        return False
     same = first.values[0] >= 0 and np.all(first.values == first.values[0])
-    return rows is not None and bool(same and np.all(bad >= rows.values))
+    return bool(same and np.all(bad >= rows.values * inner))
+
+
+def _values_per_row(case: Case) -> int | None:
+    """Return how many values one column of the only input has in a row: 1 for a table."""
+    batch = case.health.environment.get("batch", {})
+    inputs = batch.get("inputs", {}) if isinstance(batch, dict) else {}
+    makes = list(inputs.values()) if isinstance(inputs, dict) else []
+    shape = makes[0].get("shape") if len(makes) == 1 and isinstance(makes[0], dict) else None
+    if not isinstance(shape, list) or not all(isinstance(size, int) for size in shape[1:]):
+        return None
+    return int(np.prod(shape[1:-1], dtype=np.int64))
 
 
 def listed(names: list[str]) -> str:

@@ -19,6 +19,7 @@ from analyzer.series import Series
 from tb_nan_plugin.signals import Phase, Signal
 
 GROWTH_DECADES: Final = 1.0  # loss or gradients ten times their first value: no ordinary noise
+LARGE: Final = 1e6
 # Layers that bring their input to unit scale, or look it up: raw scale does not matter before them.
 SCALING_LAYERS: Final = frozenset(
     {"Normalization", "Rescaling", "BatchNormalization", "LayerNormalization", "Embedding"}
@@ -48,9 +49,9 @@ class Excesses:
 
 def excesses(case: Case) -> Excesses:
     """Measure them all."""
-    features = derived.largest_column(case.health, "input")
+    features = _largest_measure(case)
     targets = derived.largest_column(case.health, "target")
-    scaled = scales_inputs_itself(case) or _only_integers(case)
+    scaled = scales_inputs_itself(case)
     return Excesses(
         0.0 if features is None or scaled else max(0.0, 2 * decades(features[1])),
         0.0 if targets is None or not _is_distance(case) else max(0.0, decades(targets[1])),
@@ -73,14 +74,14 @@ def growth(case: Case) -> tuple[Series, Signal, float] | None:
 
 
 def _grown(series: Series) -> float:
-    """Return the decades from the least of the series to its greatest after that."""
+    """Return the decades from the first values to the last ones; one wild batch does not count."""
     values = np.abs(series.values)
     values = values[values > 0]
     if len(values) < 2:
         return 0.0
-    least = np.minimum.accumulate(values)
-    start = max(float(np.median(values[: max(1, len(values) // 10)])), float(least[-1]))
-    return decades(float(values[-max(1, len(values) // 10) :].max()) / start)
+    start = float(np.median(values[: max(1, len(values) // 10)]))
+    end = values[-3:] if len(values) > 5 else values[-1:]
+    return decades(float(np.median(end)) / start)
 
 
 def growth_fact(case: Case, *, because: str) -> Evidence | None:
@@ -100,23 +101,37 @@ def growth_fact(case: Case, *, because: str) -> Evidence | None:
 
 
 def is_diverging(case: Case) -> bool:
-    """Return whether training blew up by itself, rather than meeting one bad value."""
+    """Return whether training blew up by itself, rather than meeting one bad value.
+
+    Before an overflow, what grew has become large (1e6: float32 ends 32 decades above), or the
+    weights have; or the last updates were larger than the weights they changed.
+    """
     if case.trouble is None:
         return case.outcome.progress is Progress.DIVERGED
     if case.trouble.phase in (Phase.INPUT, Phase.TARGET, Phase.WEIGHTS):
         return False
+    if update_ratio(case, last=2) > 1:
+        return True
     grown = growth(case)
-    return (grown is not None and grown[2] >= GROWTH_DECADES) or update_ratio(case) > 1
+    if grown is None or grown[2] < GROWTH_DECADES:
+        return False
+    weight = case.before_trouble(derived.weight_norm(case.health))
+    heavier = weight is not None and weight.values[-1] >= 2 * weight.values[0]
+    return heavier or abs(float(grown[0].values[-1])) >= LARGE
 
 
-def update_ratio(case: Case) -> float:
+def update_ratio(case: Case, last: int = 0) -> float:
     """Return the largest estimate of update norm over weight norm in the last finite steps.
 
     For plain gradient descent the update is rate times gradient. Above 1 a step replaces the
     weights instead of correcting them (usual: about 1e-3; TheDeepChecker calls 0.1 too fast).
+    Of other optimizers it is not known, and 0.
+
+    Args:
+        case: The case.
+        last: How many of the last finite steps to look at, 0 for all.
     """
-    settings = case.health.environment.get("optimizer", {})
-    if not isinstance(settings, dict) or settings.get("class") != "SGD":
+    if _optimizer(case)[0] != "SGD":
         return 0.0
     rate = case.before_trouble(case.health.series(Signal.LEARNING_RATE))
     gradient = case.before_trouble(derived.gradient_norm(case.health))
@@ -124,10 +139,18 @@ def update_ratio(case: Case) -> float:
     if rate is None or gradient is None or weight is None:
         return 0.0
     n = min(len(rate), len(gradient), len(weight))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratios = rate.values[:n] * gradient.values[:n] / weight.values[:n]
+    ratios = ratios[-last:]
     ratios = ratios[np.isfinite(ratios)]
     return float(ratios.max()) if len(ratios) else 0.0
+
+
+def first_layer_is_dead(case: Case) -> bool:
+    """Return whether the first layer's gradient was exactly 0 all through the second half."""
+    places = case.health.places(Signal.GRADIENT_NORM)
+    series = case.health.series(Signal.GRADIENT_NORM, places[-1]) if places else None
+    return series is not None and bool(np.all(series.values[len(series) // 2 :] == 0))
 
 
 def rate_excess(case: Case) -> float:
@@ -136,38 +159,68 @@ def rate_excess(case: Case) -> float:
     usual = highest_usual_rate(case)
     if rate is None or usual is None:
         return 0.0
-    return max(0.0, decades(float(rate.values.max()) / usual))
+    ratio = float(rate.values.max()) / usual
+    return decades(ratio) if ratio > 1.001 else 0.0  # 0.1 as float32 is a little above 0.1
 
 
 def highest_usual_rate(case: Case) -> float | None:
     """Return the highest usual rate of this optimizer with its momentum, or None if unknown."""
-    settings = case.health.environment.get("optimizer", {})
-    if not isinstance(settings, dict):
-        return None
-    usual = derived.HIGHEST_USUAL_RATE.get(str(settings.get("class")))
-    inner = settings.get("settings", {})
-    momentum = inner.get("momentum", 0.0) if isinstance(inner, dict) else 0.0
+    name, settings = _optimizer(case)
+    usual = derived.HIGHEST_USUAL_RATE.get(name)
+    momentum = settings.get("momentum", 0.0)
     if usual is None or not isinstance(momentum, (int, float)) or not 0 <= momentum < 1:
         return usual
     # He et al. use 0.1 with momentum 0.9, so the table's figure already allows that much.
     return usual * min(1.0, (1 - momentum) / 0.1)
 
 
+def _optimizer(case: Case) -> tuple[str, dict[str, object]]:
+    described = case.health.environment.get("optimizer", {})
+    if not isinstance(described, dict):
+        return "", {}
+    settings = described.get("settings", {})
+    name = described.get("base") or described.get("class", "")
+    return str(name), settings if isinstance(settings, dict) else {}
+
+
 def scales_inputs_itself(case: Case) -> bool:
-    """Return whether the first layer that does something brings its input to scale."""
+    """Return whether the model's only input first meets a layer that brings it to scale."""
+    classes = [str(layer.get("class")) for layer in layers_of(case)]
+    working = [c for c in classes if c not in _RESHAPING and not c.startswith("Random")]
+    single = len(_inputs(case)) <= 1
+    return single and bool(working) and working[0] in SCALING_LAYERS
+
+
+def layers_of(case: Case) -> list[dict[str, object]]:
+    """Return what was recorded of each layer."""
     layers = case.health.environment.get("layers", [])
-    classes = [str(layer.get("class")) for layer in layers if isinstance(layer, dict)]
-    working = [name for name in classes if name not in _RESHAPING]
-    return bool(working) and working[0] in SCALING_LAYERS
+    return [layer for layer in layers if isinstance(layer, dict)]
 
 
-def _only_integers(case: Case) -> bool:
+def _inputs(case: Case) -> dict[str, object]:
     batch = case.health.environment.get("batch", {})
     inputs = batch.get("inputs", {}) if isinstance(batch, dict) else {}
-    dtypes = [str(make.get("dtype")) for make in inputs.values() if isinstance(make, dict)]
-    layers = case.health.environment.get("layers", [])
-    embeds = any(isinstance(layer, dict) and layer.get("class") == "Embedding" for layer in layers)
-    return embeds and all("int" in dtype for dtype in dtypes)
+    return inputs if isinstance(inputs, dict) else {}
+
+
+def _largest_measure(case: Case) -> tuple[str, float] | None:
+    """Return the input column of the largest scale, ids that an embedding looks up left out."""
+    embeds = any(str(layer.get("class")).endswith("Embedding") for layer in layers_of(case))
+    places = case.health.places(Signal.INPUT_MEAN)
+    kept = [where for where in places if not (embeds and _holds_ids(case, where))]
+    scales = [(where, derived.column_scale(case.health, "input", where)) for where in kept]
+    known = [(where, scale) for where, scale in scales if scale is not None]
+    return max(known, key=lambda pair: pair[1]) if known else None
+
+
+def _holds_ids(case: Case, where: str) -> bool:
+    low = case.health.series(Signal.INPUT_MIN, where)
+    high = case.health.series(Signal.INPUT_MAX, where)
+    if low is None or high is None:
+        return False
+    edges = np.concatenate([low.values, high.values])
+    edges = edges[np.isfinite(edges)]
+    return bool(len(edges) and np.all(edges >= 0) and np.all(edges == np.round(edges)))
 
 
 def _is_distance(case: Case) -> bool:
@@ -205,7 +258,7 @@ def _batch_excess(case: Case) -> float:
 
 def largest_feature(case: Case) -> tuple[str, float, Evidence | None] | None:
     """Return the input column of the largest scale, that scale, and a fact that shows it."""
-    found = derived.largest_column(case.health, "input")
+    found = _largest_measure(case)
     if found is None:
         return None
     where, scale = found

@@ -6,13 +6,15 @@ attention or softplus without subtracting the maximum meets that as soon as a lo
 then makes NaN.
 
 ## How it is recognised
-In the first bad step everything before one layer was finite, that layer's output was not, and what
-went into it was of ordinary size: at most 1e6, from which sums and products cannot overflow
-float32, yet above the limit of `exp` where the output is NaN rather than Inf.
+In the first bad step everything before one layer was finite, that layer's output was +Inf or NaN,
+and what went into it was of ordinary size: at most 1e6, from which sums and products cannot
+overflow float32, yet beyond the reach of `exp`, and beyond what the layer had been finite for in
+earlier steps. The layer is one of the user's own, or ends in `exponential`.
 
 ## What it cannot tell apart
-Which operation inside the layer it was. A layer that returns NaN from input below the limit of
-`exp` did something else (a logarithm, 0/0), and this rule stays silent.
+Which operation inside the layer it was. Output of -Inf, input within the reach of `exp`, or a layer
+of Keras itself point to another operation (a logarithm, 0/0, something between the layers), and
+this rule then says nothing.
 
 ## Fix
 Subtract the maximum before `exp`, or use the framework's own softmax, log-sum-exp or softplus.
@@ -29,6 +31,7 @@ from analyzer.evidence import Case, Evidence, above, at_most
 from analyzer.findings import Answer, CannotTell, Finding, RuledOut
 from analyzer.rules._rule import Remedy, Rule
 from tb_nan_plugin.signals import Phase, Signal
+from tb_nan_plugin.trouble import Trouble
 
 CAUSE: Final = "layer-overflow"
 MODERATE: Final = 1e6  # its square is 1e12: 26 decades below the largest float32, 3.4e38
@@ -45,58 +48,94 @@ def check(case: Case) -> Answer:
         if trouble.phase in (Phase.LOSS, Phase.BACKWARD, Phase.UPDATE):
             return RuledOut(CAUSE, f"every layer's output up to step {trouble.step} was finite")
         return None
-    before = _place_before(case, trouble.where)
-    signal = Signal.INPUT_MAX if before is None else Signal.OUTPUT_MAX_ABS
-    source = _largest_input(case) if before is None else before
+    if trouble.kind == "-inf":
+        return RuledOut(CAUSE, "no overflow of exp gives -Inf")
+    if _is_builtin(case, trouble.where) and _activation(case, trouble.where) != "exponential":
+        return CannotTell(CAUSE, (f"the operations before and inside {trouble.where}",))
+    source = _source(case, trouble.where)
     if source is None:
         return CannotTell(CAUSE, (Signal.OUTPUT_MAX_ABS.value,))
-    moment = case.at(trouble.step)
-    moderate = moment.shows(
-        signal,
+    into = case.at(trouble.step).shows(
+        source[0],
         at_most(MODERATE),
-        where=source,
-        because=f"this goes into {trouble.where}; sums and products of it do not overflow",
+        where=source[1],
+        because=f"this goes into {trouble.where}; no product of such numbers overflows",
     )
-    if moderate is None:
-        return RuledOut(
-            CAUSE, f"what went into {trouble.where} was already above {MODERATE:.0e}", 0.1
-        )
-    limit = LARGEST_EXPONENT.get(
-        str(case.health.environment.get("dtype_policy")), LARGEST_EXPONENT_FLOAT32
-    )
-    if (
-        trouble.kind == "nan"
-        and moderate.observed <= limit
-        and not _has_weights(case, trouble.where)
-    ):
-        return RuledOut(CAUSE, f"what went into {trouble.where} was within the reach of exp", 0.1)
-    bad = moment.shows(
+    if into is None:
+        return RuledOut(CAUSE, f"what went into {trouble.where} was already above {MODERATE:.0e}")
+    limit = _limit(case)
+    if _reach(case, trouble.where, into.observed) <= limit:
+        return RuledOut(CAUSE, f"what went into {trouble.where} was within the reach of exp")
+    if _passed_before(case, into):
+        return RuledOut(CAUSE, f"{trouble.where} was finite for numbers as large before", 0.2)
+    bad = case.at(trouble.step).shows(
         trouble.signal,
         above(0),
         where=trouble.where,
         because="it is the first output of this step that is not finite",
     )
-    return None if bad is None else _finding(case, moderate, bad, limit)
+    return None if bad is None else _finding(case, trouble, into, bad)
 
 
-def _finding(case: Case, moderate: Evidence, bad: Evidence, limit: float) -> Finding | None:
-    trouble = case.trouble
-    if trouble is None:
-        return None
-    beyond = moderate.observed > limit
-    confidence = (0.85 if _is_builtin(case, trouble.where) else 0.93) if beyond else 0.6
+def _finding(case: Case, trouble: Trouble, into: Evidence, bad: Evidence) -> Finding:
+    limit = _limit(case)
+    beyond = into.observed > limit
     reach = f", beyond exp's reach of {limit:.4g}" if beyond else ""
     summary = (
         f"In step {trouble.step} the layer {trouble.where} overflowed, although the numbers that "
-        f"went into it were at most {moderate.observed:.4g}{reach}."
+        f"went into it were at most {into.observed:.4g}{reach}."
     )
-    return Finding(CAUSE, trouble.step, confidence, "error", summary, (moderate, bad))
+    confidence = 0.6 if not beyond else 0.93 if trouble.step > case.first_step else 0.75
+    return Finding(CAUSE, trouble.step, confidence, "error", summary, (into, bad))
+
+
+def _source(case: Case, where: str) -> tuple[Signal, str] | None:
+    """Return what tells the size of the numbers that went into the layer."""
+    before = _place_before(case, where)
+    if before is not None:
+        return Signal.OUTPUT_MAX_ABS, before
+    column = _largest_input(case)
+    return None if column is None else (Signal.INPUT_MAX, column)
+
+
+def _limit(case: Case) -> float:
+    policy = str(case.health.environment.get("dtype_policy"))
+    return LARGEST_EXPONENT.get(policy, LARGEST_EXPONENT_FLOAT32)
+
+
+def _reach(case: Case, where: str, largest: float) -> float:
+    """Return the largest number that the layer may hand to exp.
+
+    A layer with weights multiplies first, in attention twice: (input x weight norm) squared.
+    """
+    if not _layer(case, where).get("parameters"):
+        return largest
+    path = where.split(" (")[0] + "/"
+    moment = case.at(case.first_step)
+    norms = [
+        moment.recorded(Signal.WEIGHT_NORM, w) or 0.0
+        for w in case.health.places(Signal.WEIGHT_NORM)
+        if w.startswith(path)
+    ]
+    return float((largest * max([1.0, *norms])) ** 2)
+
+
+def _passed_before(case: Case, into: Evidence) -> bool:
+    """Return whether an earlier step sent numbers as large through the layer, and it was finite."""
+    series = case.health.series(Signal(into.signal), into.where)
+    if series is None:
+        return False
+    earlier = series.before(into.step).finite().values
+    return bool(len(earlier) and earlier.max() >= 0.9 * into.observed)
 
 
 def _place_before(case: Case, where: str) -> str | None:
+    """Return the layer call before this one; layers inside this one do not count."""
     places = case.health.places(Signal.OUTPUT_MAX_ABS)
     index = places.index(where) if where in places else 0
-    return places[index - 1] if index > 0 else None
+    inside = where.split(" (")[0] + "/"
+    earlier = [place for place in places[:index] if not place.startswith(inside)]
+    return earlier[-1] if earlier else None
 
 
 def _largest_input(case: Case) -> str | None:
@@ -115,8 +154,8 @@ def _layer(case: Case, where: str) -> dict[str, object]:
     return found[0] if found else {}
 
 
-def _has_weights(case: Case, where: str) -> bool:
-    return bool(_layer(case, where).get("parameters"))
+def _activation(case: Case, where: str) -> str:
+    return str(_layer(case, where).get("activation", ""))
 
 
 def _is_builtin(case: Case, where: str) -> bool:

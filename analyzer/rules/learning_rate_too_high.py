@@ -29,6 +29,7 @@ from typing import Final
 
 import numpy as np
 
+from analyzer.derived import Progress
 from analyzer.evidence import Case, Evidence
 from analyzer.findings import Answer, CannotTell, Finding, RuledOut
 from analyzer.rules._divergence import (
@@ -47,7 +48,8 @@ CAUSE: Final = "learning-rate-too-high"
 
 def check(case: Case) -> Answer:
     """Look for a rate out of proportion behind a divergence."""
-    if not is_diverging(case):
+    jumping = _learns_nothing_and_jumps(case)
+    if not is_diverging(case) and not jumping:
         return None
     rate = case.before_trouble(case.health.series(Signal.LEARNING_RATE))
     usual = highest_usual_rate(case)
@@ -57,15 +59,28 @@ def check(case: Case) -> Answer:
     others = _strongest_other(excess)
     top = int(np.argmax(rate.values))
     applied, step = float(rate.values[top]), int(rate.steps[top])
+    if case.trouble is None and excess.rate <= 0:
+        return None
     if excess.rate <= 0 and others[1] >= 1:
         return RuledOut(CAUSE, f"the rate of {applied:.3g} is usual, {others[0]}", 0.15)
     facts = (_rate_fact(applied, step, usual, excess.rate), *_symptoms(case))
     when = case.first_step if case.trouble is None else case.trouble.step
+    happened = "learns nothing" if jumping else "blew up"
     summary = (
-        f"A learning rate of {applied:.3g} made training diverge: every step overshot the last one"
-        + ("." if case.trouble is None else f", until step {when} was no longer finite.")
+        f"A learning rate of {applied:.3g} is too high: every step overshoots, and training "
+        f"{happened}."
+        if case.trouble is None
+        else f"A learning rate of {applied:.3g} made training diverge: every step overshot the "
+        f"last one, until step {when} was no longer finite."
     )
-    return Finding(CAUSE, when, _confidence(excess, others[1]), "error", summary, facts)
+    confidence = min(_confidence(excess, others[1]), 0.65 if jumping else 1.0)
+    return Finding(CAUSE, when, confidence, "error", summary, facts)
+
+
+def _learns_nothing_and_jumps(case: Case) -> bool:
+    """Return whether a finite training is stuck while its updates replace the weights."""
+    stuck = case.trouble is None and case.outcome.progress is Progress.STUCK
+    return stuck and update_ratio(case) > 1 and excesses(case).rate >= 1
 
 
 def _strongest_other(excess: Excesses) -> tuple[str, float]:

@@ -12,8 +12,10 @@ within 0 and 1, at least one was exactly 0 or exactly 1, and the loss was not fi
 went into the loss and a non-finite one came out.
 
 ## What it cannot tell apart
-A division by such a prediction breaks in the same place. With predictions outside 0 and 1 the loss
-is no cross-entropy of probabilities, and this rule stays silent.
+A division by such a prediction breaks in the same place; so where a prediction of exactly 0 or 1
+was harmless in an earlier step, or is ordinary (after a ReLU), the confidence stays below one half.
+With predictions outside 0 and 1 the loss is no cross-entropy of probabilities, and this rule stays
+silent.
 
 ## Fix
 Compute the loss from logits: no activation on the last layer, and `from_logits=True`. Failing that,
@@ -58,14 +60,48 @@ def check(case: Case) -> Answer:
     )
     if broke is None:
         return None
-    builtin = _is_builtin(case)
     summary = (
         f"In step {trouble.step} the predictions reached exactly "
         f"{0 if edge.signal == Signal.PREDICTION_ZERO.value else 1}, and the loss took a logarithm "
         "of 0: finite predictions went in, a loss that is not finite came out."
     )
-    confidence = 0.4 if builtin else 0.95
-    return Finding(CAUSE, trouble.step, confidence, "error", summary, (edge, broke))
+    return Finding(CAUSE, trouble.step, _confidence(case, edge), "error", summary, (edge, broke))
+
+
+def _confidence(case: Case, edge: Evidence) -> float:
+    """Weigh what else such a step could be: zeros that were harmless before, or are ordinary."""
+    if _is_builtin(case):
+        return 0.4
+    if _was_harmless_before(case, edge) or _nothing_but_zeros(case, edge):
+        return 0.4
+    return 0.95 if _gives_probabilities(case, edge.where) else 0.45
+
+
+def _was_harmless_before(case: Case, edge: Evidence) -> bool:
+    """Return whether an earlier step met the same edge with a finite loss."""
+    series = case.health.series(Signal(edge.signal), edge.where)
+    return series is not None and bool((series.before(edge.step).values > 0).any())
+
+
+def _nothing_but_zeros(case: Case, edge: Evidence) -> bool:
+    """Return whether predictions and targets were all 0: a ratio of sums is 0/0 there."""
+    moment = case.at(edge.step)
+    highest = moment.recorded(Signal.PREDICTION_MAX, edge.where)
+    targets = [moment.recorded(Signal.TARGET_MAX, w) for w in case.health.places(Signal.TARGET_MAX)]
+    return highest == 0 and all(target == 0 for target in targets)
+
+
+def _gives_probabilities(case: Case, output: str) -> bool:
+    """Return whether the output's activation gives probabilities, as far as it is known.
+
+    Exact zeros are ordinary after a ReLU, and say nothing of a logarithm.
+    """
+    where = str(case.health.environment.get("output_layers", {}).get(output, "")).split(" (")[0]
+    for layer in case.health.environment.get("layers", []):
+        if isinstance(layer, dict) and layer.get("path") == where:
+            known = str(layer.get("activation", ""))
+            return known in {"sigmoid", "softmax"} or (known == "" and not layer.get("builtin"))
+    return not where
 
 
 def _at_the_edge(moment: Moment) -> Evidence | None:

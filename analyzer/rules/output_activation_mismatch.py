@@ -7,8 +7,10 @@ or learns only the part within reach.
 
 ## How it is recognised
 The output layer's activation and the range of the recorded targets are known, the loss measures a
-distance, and a quarter or more of the targets' range lies outside of what the activation can give
-(a twentieth, where the training also learned nothing). Or: a softmax over a single unit.
+distance, and in the median batch a quarter or more of the targets' range lies outside of what the
+activation can give (a twentieth, where the training also learned nothing). Or: a softmax over a
+single unit. Or: a cross-entropy that expects probabilities, an output that gives none, and nothing
+learned.
 
 ## What it cannot tell apart
 An output that is scaled after the activation by code outside any layer.
@@ -25,10 +27,13 @@ from __future__ import annotations
 from math import inf
 from typing import Final
 
+import numpy as np
+
 from analyzer.derived import Progress, prediction_width
 from analyzer.evidence import Case, Evidence
 from analyzer.findings import Answer, Finding
 from analyzer.rules._rule import Remedy, Rule
+from analyzer.series import Floats
 from tb_nan_plugin.signals import Signal
 
 CAUSE: Final = "output-activation-mismatch"
@@ -43,22 +48,39 @@ RANGES: Final = {
     "tanh": (-1.0, 1.0),
     "softsign": (-1.0, 1.0),
 }
+PROBABILITIES: Final = frozenset({"sigmoid", "softmax", "hard_sigmoid"})
+CROSS_ENTROPIES: Final = frozenset(
+    {"binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"}
+)
+# Losses of Keras that are 0 where predictions equal targets, and only there.
+DISTANCES: Final = frozenset(
+    {
+        "mean_squared_error",
+        "mean_absolute_error",
+        "mean_absolute_percentage_error",
+        "huber",
+        "log_cosh",
+    }
+)
 CLEARLY_OUT: Final = 0.25  # share of the targets' range; ours: a quarter is no noise
 SLIGHTLY_OUT: Final = 0.05
 
 
 def check(case: Case) -> Answer:
-    """Compare what the output layer can give with what the targets ask for."""
+    """Compare what the output layer can give with what the targets and the loss ask for."""
     if case.trouble is not None:
         return None
     for name, where in case.health.environment.get("output_layers", {}).items():
         activation = _activation(case, str(where))
         if activation == "softmax" and prediction_width(case.health) == 1:
             return _single_softmax(case, str(where))
-        if activation in RANGES and _is_distance(case):
+        answer = None
+        if activation in RANGES and _least_confidence(case) is not None:
             answer = _out_of_reach(case, str(name), str(where), activation)
-            if answer is not None:
-                return answer
+        elif activation not in PROBABILITIES:
+            answer = _no_probability(case, str(name), str(where), activation)
+        if answer is not None:
+            return answer
     return None
 
 
@@ -70,42 +92,98 @@ def _activation(case: Case, where: str) -> str:
     return ""
 
 
-def _is_distance(case: Case) -> bool:
-    losses = case.health.environment.get("losses", [])
-    names = [str(loss.get("name", "")).lower() for loss in losses if isinstance(loss, dict)]
-    others = ("entropy", "hinge", "poisson", "divergence", "focal", "dice", "bce", "nll", "ctc")
-    return bool(names) and not any(word in name for name in names for word in others)
+def _losses(case: Case) -> list[dict[str, object]]:
+    return [x for x in case.health.environment.get("losses", []) if isinstance(x, dict)]
+
+
+def _least_confidence(case: Case) -> float | None:
+    """Return how sure one can be that the loss asks predictions to equal the targets, or None.
+
+    Of a loss of the user's own it is likely where predictions and targets have one shape, and then
+    only a training that learned nothing is blamed.
+    """
+    losses = _losses(case)
+    if losses and all(x.get("builtin") and x.get("name") in DISTANCES for x in losses):
+        return 0.85
+    stuck = case.outcome.progress is Progress.STUCK
+    own = bool(losses) and not any(x.get("builtin") for x in losses)
+    return 0.6 if own and stuck and _same_shape(case) else None
+
+
+def _same_shape(case: Case) -> bool:
+    batch = case.health.environment.get("batch", {})
+    wanted, given = batch.get("targets", {}).get("", {}), batch.get("predictions", {}).get("", {})
+    floats = "float" in str(wanted.get("dtype", ""))
+    return floats and wanted.get("shape") is not None and wanted["shape"] == given.get("shape")
 
 
 def _out_of_reach(case: Case, name: str, where: str, activation: str) -> Finding | None:
     low, high = RANGES[activation]
-    places = [p for p in case.health.places(Signal.TARGET_MIN) if not name or p.startswith(name)]
-    for place in places:
+    stuck = case.outcome.progress is Progress.STUCK
+    for place in _target_places(case, name):
         least = case.health.series(Signal.TARGET_MIN, place)
         most = case.health.series(Signal.TARGET_MAX, place)
         if least is None or most is None:
             continue
-        bottom, top = float(least.values.min()), float(most.values.max())
-        if not top > bottom:
-            continue
-        outside = min(1.0, max(low - bottom, top - high, 0.0) / (top - bottom))
-        stuck = case.outcome.progress is Progress.STUCK
+        below_by, above_by = _shares(least.values, most.values, low, high)
+        outside = max(below_by, above_by)
         if outside < (SLIGHTLY_OUT if stuck else CLEARLY_OUT):
             continue
-        below = low - bottom >= top - high
-        signal, series = (Signal.TARGET_MIN, least) if below else (Signal.TARGET_MAX, most)
-        index = int(series.values.argmin() if below else series.values.argmax())
+        is_below = below_by >= above_by
+        signal, series = (Signal.TARGET_MIN, least) if is_below else (Signal.TARGET_MAX, most)
+        index = int(series.values.argmin() if is_below else series.values.argmax())
         fact = Evidence(
             signal.value,
             place,
             int(series.steps[index]),
             float(series.values[index]),
-            f"is {'below' if below else 'above'} {low if below else high:g}",
+            f"is {'below' if is_below else 'above'} {low if is_below else high:g}",
             f"{where} ends in {activation}, which gives {low:g} to {high:g} only",
-            low if below else high,
+            low if is_below else high,
         )
         return _finding(case, where, activation, fact, outside, stuck=stuck)
     return None
+
+
+def _target_places(case: Case, name: str) -> list[str]:
+    stem = f"{name} target".lstrip()
+    places = case.health.places(Signal.TARGET_MIN)
+    return [p for p in places if p == stem or p.startswith(f"{stem} ")]
+
+
+def _shares(least: Floats, most: Floats, low: float, high: float) -> tuple[float, float]:
+    """Return which share of the targets' range lies below and above, in the median batch."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = most - least
+        below_by = np.clip((low - least) / spread, 0.0, 1.0)
+        above_by = np.clip((most - high) / spread, 0.0, 1.0)
+    wide = np.isfinite(spread) & (spread > 0)
+    if not wide.any():
+        return 0.0, 0.0
+    return float(np.median(below_by[wide])), float(np.median(above_by[wide]))
+
+
+def _no_probability(case: Case, name: str, where: str, activation: str) -> Finding | None:
+    """Look for a cross-entropy of probabilities behind an output that gives none."""
+    names = {str(x.get("name")) for x in _losses(case) if not x.get("from_logits")}
+    if not names & CROSS_ENTROPIES or case.outcome.progress is not Progress.STUCK:
+        return None
+    low = case.health.series(Signal.PREDICTION_MIN, name)
+    high = case.health.series(Signal.PREDICTION_MAX, name)
+    if low is None or high is None or (low.values.min() >= 0 and high.values.max() <= 1):
+        return None
+    signal, series = (Signal.PREDICTION_MIN, low)
+    if low.values.min() >= 0:
+        signal, series = Signal.PREDICTION_MAX, high
+    step, value = int(series.steps[0]), float(series.values[0])
+    shown = activation or "no activation"
+    because = f"{where} ends in {shown}, and the loss takes its output for probabilities"
+    fact = Evidence(signal.value, name, step, value, "is among the predictions", because)
+    summary = (
+        f"The loss expects probabilities, but {where} ends in {shown}: what lies outside 0 to 1 is "
+        f"cut off, no gradient comes from there, and the loss stays at {case.outcome.last:.4g}."
+    )
+    return Finding(CAUSE, case.first_step, 0.85, "warning", summary, (fact,))
 
 
 def _finding(
@@ -123,7 +201,8 @@ def _finding(
         f"The targets reach {fact.observed:.4g}, but {where} ends in {activation} and can never "
         f"predict that: {outside:.0%} of the targets' range is out of reach."
     )
-    confidence = 0.95 if stuck else 0.85
+    least = _least_confidence(case) or 0.0
+    confidence = min(0.95, least + 0.1) if stuck else least
     return Finding(CAUSE, case.first_step, confidence, "warning", summary, tuple(facts))
 
 

@@ -66,8 +66,9 @@ def check(case: Case) -> Answer:
         )
     ]
     scale = largest_column(case.health, "input")
-    if scale is not None:
-        evidence.append(_input_fact(case, scale))
+    pushed = None if scale is None else _input_fact(case, *scale)
+    if pushed is not None:
+        evidence.append(pushed)
     summary = (
         f"{share:.0%} of the outputs of {where} are saturated: no gradient gets through, and the "
         f"loss stays at {case.outcome.last:.4g}."
@@ -76,9 +77,10 @@ def check(case: Case) -> Answer:
     return Finding(CAUSE, case.first_step, confidence, "warning", summary, tuple(evidence))
 
 
-def _input_fact(case: Case, scale: tuple[str, float]) -> Evidence:
-    where, size = scale
+def _input_fact(case: Case, where: str, size: float) -> Evidence | None:
     observed = case.at(case.first_step).recorded(Signal.INPUT_MAX, where)
+    if observed is None:
+        return None
     pushed = (
         "inputs this large push the units there" if size >= 5 else "the inputs are of usual size"
     )
@@ -86,7 +88,7 @@ def _input_fact(case: Case, scale: tuple[str, float]) -> Evidence:
         Signal.INPUT_MAX.value,
         where,
         case.first_step,
-        float("nan") if observed is None else observed,
+        observed,
         f"belongs to the largest column, whose scale is {size:.4g}",
         pushed,
     )

@@ -6,7 +6,8 @@ weights. Over many layers the product shrinks geometrically, and the first layer
 
 ## How it is recognised
 In at least four fifths of the steps the gradient norm of the first layer was below a thousandth of
-the last layer's *and* below 1e-4, and the training stayed where a model that learned nothing stays.
+the last layer's *and* below 1e-4, yet not exactly 0, and the training stayed where a model that
+learned nothing stays.
 
 ## What it cannot tell apart
 Why the product is small: saturated units are `saturated-activation`, and then this is its effect. A
@@ -30,6 +31,7 @@ from analyzer.derived import Progress
 from analyzer.evidence import Case, Evidence
 from analyzer.findings import Answer, Finding
 from analyzer.rules._rule import Remedy, Rule
+from analyzer.series import Floats
 from tb_nan_plugin.signals import Signal
 
 CAUSE: Final = "vanishing-gradient"
@@ -46,20 +48,17 @@ def check(case: Case) -> Answer:
     layers = _layers(case)
     if len(layers) < LEAST_LAYERS:
         return None
-    first, last = layers[0], layers[-1]
-    near_input = case.health.series(Signal.GRADIENT_NORM, first)
-    near_loss = case.health.series(Signal.GRADIENT_NORM, last)
-    if near_input is None or near_loss is None or len(near_input) != len(near_loss):
-        return None
-    small = (near_input.values < RATIO * near_loss.values) & (near_input.values < SMALL)
+    (first, near_input), (last, near_loss) = layers[0], layers[-1]
+    small = (near_input < RATIO * near_loss) & (near_input < SMALL) & (near_input > 0)
     if np.mean(small) < SHARE:
         return None
+    step = int(case.health.steps[-1])
     evidence = (
         Evidence(
             Signal.GRADIENT_NORM.value,
             first,
-            int(near_input.steps[-1]),
-            float(near_input.values[-1]),
+            step,
+            float(near_input[-1]),
             f"is below {SMALL:.0e} in {np.mean(small):.0%} of the steps",
             "the first layer hardly changes",
             SMALL,
@@ -67,8 +66,8 @@ def check(case: Case) -> Answer:
         Evidence(
             Signal.GRADIENT_NORM.value,
             last,
-            int(near_loss.steps[-1]),
-            float(near_loss.values[-1]),
+            step,
+            float(near_loss[-1]),
             f"is over {1 / RATIO:.0f} times the first layer's",
             "the gradient dies out between the two",
         ),
@@ -93,10 +92,22 @@ def _stuck(case: Case) -> Evidence:
     return Evidence(Signal.LOSS.value, "", step, value, claim, "nothing was learned")
 
 
-def _layers(case: Case) -> list[str]:
-    """Return the layers' kernels, from the input to the loss."""
-    places = case.health.places(Signal.GRADIENT_NORM)
-    return [p for p in reversed(places) if p.rsplit("/", 1)[-1] in {"kernel", "embeddings"}]
+def _layers(case: Case) -> list[tuple[str, Floats]]:
+    """Return, from the input to the loss, each layer's variable with the largest gradient.
+
+    Returns:
+        Its name, and its gradient norm in every step, shape (n,).
+    """
+    layers: dict[str, tuple[str, Floats]] = {}
+    for place in reversed(case.health.places(Signal.GRADIENT_NORM)):
+        series = case.health.series(Signal.GRADIENT_NORM, place)
+        if series is None or len(series) != len(case.health.steps):
+            continue
+        layer = place.rpartition("/")[0]
+        before = layers.get(layer)
+        if before is None or np.median(series.values) > np.median(before[1]):
+            layers[layer] = (place, series.values)
+    return list(layers.values())
 
 
 RULE: Final = Rule(

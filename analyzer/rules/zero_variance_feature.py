@@ -33,6 +33,7 @@ from analyzer.rules._columns import (
 )
 from analyzer.rules._rule import Remedy, Rule
 from tb_nan_plugin.signals import Phase, Signal
+from tb_nan_plugin.trouble import Trouble
 
 CAUSE: Final = "zero-variance-feature"
 
@@ -47,25 +48,28 @@ def check(case: Case) -> Answer:
     place = recorded_place(case, "input", trouble.where)
     if not is_bad_in_every_row(case, place):
         return RuledOut(CAUSE, f"{trouble.where} has finite values in other rows or batches")
-    evidence = _evidence(case, place, trouble.step, trouble.signal)
+    evidence = _evidence(case, place, trouble)
     if evidence is None:
         return None
     every = [w for w in bad_columns(case, "input", trouble.step) if is_bad_in_every_row(case, w)]
     steps = len(case.health.steps)
+    names = [trouble.where if w.startswith("all ") else w for w in every]
+    verb = "holds" if len(names) == 1 else "hold"
     summary = (
-        f"{listed(every).capitalize()} holds no finite value in any row of {steps} batches: a "
+        f"{listed(names).capitalize()} {verb} no finite value in any row of {steps} batches: a "
         "column that never changes was divided by its standard deviation, which is 0."
     )
     confidence = 0.95 if steps > 1 else 0.85
     return Finding(CAUSE, trouble.step, confidence, "error", summary, evidence)
 
 
-def _evidence(case: Case, place: str, step: int, signal: Signal) -> tuple[Evidence, ...] | None:
-    fact = case.at(step).shows(
-        signal,
+def _evidence(case: Case, place: str, trouble: Trouble) -> tuple[Evidence, ...] | None:
+    named = "this column" if place == trouble.where else trouble.where
+    fact = case.at(trouble.step).shows(
+        trouble.signal,
         above(0),
         where=place,
-        because="not one value of this column is finite, in this batch or any other",
+        because=f"not one value of {named} is finite, in this batch or any other",
     )
     return None if fact is None else (fact,)
 

@@ -36,6 +36,8 @@ export interface Alternative {
 
 interface Explanation {
   cause: string;
+  /** The cause in words; a report without it has its id spelled out. */
+  title?: string;
   family: string;
   confidence: number;
   summary: string;

@@ -8,9 +8,10 @@ import { worstFirst } from './order';
 import type { Answer, Run, Timeline } from './report';
 
 const WHILE_SCANNING_MS = 1_000;
+const WHILE_EMPTY_MS = 3_000;
 const WHILE_LIVE_MS = 15_000;
-/** A question starts a pass in the background; its result is there a moment later. */
-const AFTER_RELOAD_MS = 2_000;
+/** A question starts a pass, unless one has just ended, and its result is there a moment later: so twice, each after so long. */
+const AFTER_RELOAD_MS: readonly number[] = [2_000, 3_000];
 
 export class Session {
   answer: Answer | null = null;
@@ -23,7 +24,7 @@ export class Session {
   #wanted: string | null;
   #behind = false;
   #asking = false;
-  #reloaded = false;
+  #soon: number[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #drawn = '';
 
@@ -54,7 +55,7 @@ export class Session {
 
   /** The host has new data. */
   async reload(): Promise<void> {
-    this.#reloaded = true;
+    this.#soon = [...AFTER_RELOAD_MS];
     await this.ask();
   }
 
@@ -76,10 +77,10 @@ export class Session {
   }
 
   #schedule(): void {
-    const calm = this.answer?.state === 'scanning' ? WHILE_SCANNING_MS : WHILE_LIVE_MS;
+    const waiting = this.answer?.state === 'scanning' ? WHILE_SCANNING_MS : WHILE_EMPTY_MS;
+    const calm = this.answer?.report?.runs.length ? WHILE_LIVE_MS : waiting;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.ask(), this.#reloaded ? Math.min(calm, AFTER_RELOAD_MS) : calm);
-    this.#reloaded = false;
+    this.#timer = setTimeout(() => void this.ask(), Math.min(calm, this.#soon.shift() ?? calm));
   }
 
   async #take(question: () => Promise<Answer>): Promise<void> {

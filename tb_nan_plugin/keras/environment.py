@@ -49,9 +49,16 @@ def _optimizer(optimizer: Any) -> dict[str, Any]:
     settings = {k: _plain(v) for k, v in config.items() if isinstance(v, (str, int, float, bool))}
     return {
         "class": type(inner).__name__,
+        "base": _keras_class(inner),
         "settings": settings,
         "loss_scaling": inner is not optimizer,
     }
+
+
+def _keras_class(optimizer: Any) -> str:
+    """Return the optimizer of Keras' own that this one is, or is derived from."""
+    own = [c.__name__ for c in type(optimizer).__mro__ if c.__module__.startswith("keras.")]
+    return own[0] if own else ""
 
 
 def _plain(value: str | float) -> str | float:

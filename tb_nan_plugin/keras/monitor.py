@@ -34,9 +34,9 @@ class NonFiniteError(FloatingPointError):
 class NaNMonitor(keras.callbacks.Callback):
     """Records the numerical health of every training step into TensorBoard event files.
 
-    Statistics of inputs, targets, weights, layer outputs, loss and gradients are computed inside the
-    compiled train step, for every step, and written a block at a time. Training is never changed and
-    never stopped, unless `on_nonfinite` says so.
+    Statistics of inputs, targets, weights, layer outputs, loss and gradients are computed inside
+    the compiled train step, for every step, and written a block at a time. Training is never
+    changed and never stopped, unless `on_nonfinite` says so.
 
     ```python
     model.fit(x, y, callbacks=[NaNMonitor("logs/run1")])
@@ -80,7 +80,7 @@ class NaNMonitor(keras.callbacks.Callback):
         every_step = self.on_nonfinite != "warn"
 
         def begin() -> None:
-            session = Session(self.model, self.log_dir, self._next_step, every_step)
+            session = Session(self.model, self.log_dir, self._next_step, every_step=every_step)
             self._session = session
             session.intercept(self._run)
             session.on_next_training(self._end)
@@ -92,7 +92,7 @@ class NaNMonitor(keras.callbacks.Callback):
         """Write what is waiting, and the epoch's own figures."""
         session = self._session
         if session is not None:
-            self._guarded("record", lambda: session.drain(closing=True))
+            self._guarded("record", session.drain)
             self._guarded("record", lambda: session.write_epoch(epoch, logs or {}))
             self._tell()
 
@@ -143,7 +143,7 @@ class NaNMonitor(keras.callbacks.Callback):
         session, self._session = self._session, None
         if session is None:
             return
-        self._guarded("write the last steps", lambda: session.drain(closing=True))
+        self._guarded("write the last steps", session.drain)
         self._next_step = session.next_step
         self._guarded("close the event file", session.close)
         if session.trouble is not None and not self._told:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -19,6 +21,16 @@ def variable_place(variable: Any, model: Any) -> str:
     return str(getattr(variable, "path", variable.name)).removeprefix(f"{model.name}/")
 
 
+def variable_places(variables: Sequence[Any], model: Any) -> list[str]:
+    """Return the variables' paths, numbered where parts of the model share a name."""
+    seen: Counter[str] = Counter()
+    places = []
+    for place in (variable_place(variable, model) for variable in variables):
+        seen[place] += 1
+        places.append(place if seen[place] == 1 else f"{place} ({seen[place]})")
+    return places
+
+
 def activation_of(layer: Any) -> str:
     """Return the name of the layer's activation function, "" if it has none."""
     activation = getattr(layer, "activation", None)
@@ -27,8 +39,8 @@ def activation_of(layer: Any) -> str:
     return str(getattr(activation, "__name__", type(activation).__name__)).lower()
 
 
-def by_name(structure: Any) -> dict[str, Any]:
-    """Name the tensors of a nest: "" for a single one, else its keys or its numbers."""
+def by_name(structure: Any, word: str) -> dict[str, Any]:
+    """Name the tensors of a nest: "" for a single one, else its keys, or `word` and a number."""
     if structure is None:
         return {}
     if tf.is_tensor(structure):
@@ -36,6 +48,7 @@ def by_name(structure: Any) -> dict[str, Any]:
     if isinstance(structure, dict):
         named = {str(key): value for key, value in structure.items()}
     else:
-        named = {str(index): value for index, value in enumerate(keras.tree.flatten(structure))}
+        flat = keras.tree.flatten(structure)
+        named = {f"{word} {index}": value for index, value in enumerate(flat)}
     named = {name: value for name, value in named.items() if value is not None}
     return {"": next(iter(named.values()))} if len(named) == 1 else named

@@ -15,7 +15,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tb_nan_plugin.keras.naming import activation_of, by_name, layer_place, variable_place
+from tb_nan_plugin.keras.naming import (
+    activation_of,
+    by_name,
+    layer_place,
+    variable_place,
+    variable_places,
+)
 from tb_nan_plugin.keras.patches import Patches
 from tb_nan_plugin.keras.ring import Ring
 from tb_nan_plugin.probes import activations, gradients, inputs, loss, optimizer, targets, weights
@@ -64,8 +70,8 @@ class Observer:
         model = self._model
         found = [*model.trainable_variables, *model.non_trainable_variables]
         return {
-            variable_place(v, model): v
-            for v in found
+            place: v
+            for place, v in zip(variable_places(found, model), found, strict=True)
             if keras.backend.is_float_dtype(keras.backend.standardize_dtype(v.dtype))
         }
 
@@ -116,7 +122,7 @@ class Observer:
 
     def _measure_batch(self, row: Row, data: Any) -> None:
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-        features, wanted = by_name(x), by_name(y)
+        features, wanted = by_name(x, "input"), by_name(y, "output")
         self.batch["inputs"], self.batch["targets"] = _makes(features), _makes(wanted)
         inputs.measure(row, features)
         targets.measure(row, wanted)
@@ -165,7 +171,8 @@ class Observer:
             if row is not None:
                 self._measure_outputs(row)
                 with self._reporting("predictions"):
-                    predictions = by_name(kwargs.get("y_pred", args[2] if len(args) > 2 else None))
+                    y_pred = kwargs.get("y_pred", args[2] if len(args) > 2 else None)
+                    predictions = by_name(y_pred, "output")
                     self.batch["predictions"] = _makes(predictions)
                     loss.measure_predictions(row, predictions)
                     self._remember_outputs(predictions)
@@ -200,8 +207,9 @@ class Observer:
     ) -> None:
         if variables is None:
             variables = found._trainable_variables
-        names = [variable_place(v, self._model) for v in variables]
-        pairs = list(zip(names, grads, strict=True))
+        names = {id(v): place for place, v in self.variables.items()}
+        found_names = [names.get(id(v), variable_place(v, self._model)) for v in variables]
+        pairs = list(zip(found_names, grads, strict=True))
         gradients.measure(row, pairs, optimizer.loss_scale(found))
         optimizer.measure(row, name, found)
 

@@ -56,7 +56,8 @@ class Ring:
         packed = tf.concat([[float(self._number_of(row))], values, padding], axis=0)
         slot = tf.cast(self._count % self.capacity, tf.int32)
         self._rows.scatter_nd_update([[slot]], [packed])
-        self._count.assign_add(1)
+        with tf.control_dependencies([packed]):  # a step whose batch never came is no step
+            self._count.assign_add(1)
 
     def _number_of(self, row: Row) -> int:
         trace = frozenset(row.columns)

@@ -44,7 +44,7 @@ class Session:
         trouble: The first thing that was not finite, once there is one.
     """
 
-    def __init__(self, model: Any, log_dir: str, first_step: int, every_step: bool) -> None:
+    def __init__(self, model: Any, log_dir: str, first_step: int, *, every_step: bool) -> None:
         """Patch the model and open the event file.
 
         Args:
@@ -55,6 +55,7 @@ class Session:
         """
         self.next_step = self._first_step = first_step
         self.trouble: Trouble | None = None
+        self._harmless: set[Column] = set()
         self._model = model
         self._every_step = every_step
         self._steps_per_execution = int(model.steps_per_execution)
@@ -85,7 +86,7 @@ class Session:
         """
         original = self._model.make_train_function
 
-        def make_train_function(force: bool = False) -> Any:
+        def make_train_function(force: bool = False) -> Any:  # noqa: FBT001, FBT002 (Keras' own)
             call()
             return original(force=force)
 
@@ -97,19 +98,19 @@ class Session:
         waiting = (len(self._executions) + 1) * self._steps_per_execution
         late = time.monotonic() - self._last_drain >= FLUSH_SECONDS
         if self._every_step or late or waiting > self._ring.capacity:
-            self.drain(closing=self._every_step)
+            self.drain()
 
-    def drain(self, closing: bool = False) -> None:
+    def drain(self) -> None:
         """Move the rows of the ring into the event file and look at them.
 
-        Args:
-            closing: Also look at the weights as the last step left them.
+        The weights as the last of these steps left them are looked at, too: the step that would
+        find them bad may never come.
         """
         rows = self._take()
         self._last_drain = time.monotonic()
         if len(rows.steps) == 0:
             return
-        rows = self._with_final_weights(rows, closing)
+        rows = self._with_final_weights(rows)
         manifest = self._current_manifest()
         block = pack_rows(manifest, rows.steps, rows.wall_times, rows.values, rows.present)
         last, now = int(rows.steps[-1]), float(rows.wall_times[-1])
@@ -125,6 +126,7 @@ class Session:
                 rows.values,
                 rows.present,
                 continues=int(rows.steps[0]) > self._first_step,
+                harmless=self._harmless,
             )
 
     def _take(self) -> _Rows:
@@ -152,11 +154,11 @@ class Session:
             describe(self._model, self._observer.batch, self._observer.output_places, unobserved),
         )
 
-    def _with_final_weights(self, rows: _Rows, closing: bool) -> _Rows:
+    def _with_final_weights(self, rows: _Rows) -> _Rows:
         variables = self._observer.variables
         values = np.zeros((len(rows.steps), 3 * len(variables)), np.float32)
         present = np.zeros(values.shape, np.bool_)
-        if closing and variables:
+        if variables:
             values[-1] = np.asarray(weights.count_nonfinite(variables)).T.reshape(-1)
             present[-1] = True
         return replace(
@@ -166,7 +168,7 @@ class Session:
         )
 
     def write_epoch(self, epoch: int, logs: dict[str, Any]) -> None:
-        """Write what Keras reports of an epoch as ordinary scalars, named as its callback names them."""
+        """Write what Keras reports of an epoch as scalars, named as its own callback names them."""
         now = time.time()
         for name, value in logs.items():
             if np.ndim(value) == 0:
@@ -191,7 +193,7 @@ class Session:
 
 
 def _build_optimizer(model: Any) -> None:
-    """Make the optimizer's variables now: the loss scale is one, and the first trace looks for it."""
+    """Make the optimizer's variables now: the first trace looks for the loss scale among them."""
     optimizer = model.optimizer
     if optimizer is not None and model.built and not optimizer.built:
         optimizer.build(model.trainable_variables)

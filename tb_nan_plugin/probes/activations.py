@@ -10,8 +10,8 @@ import tensorflow as tf
 from tb_nan_plugin.probes._probe import Row, counts_if_suspect, norms
 from tb_nan_plugin.signals import Signal
 
-# Where the slope has fallen to 2.7 % of its maximum: sigmoid beyond |z| = 5 (DeepDiagnosis, ICSE 2022,
-# counts a unit as saturated there), tanh beyond |z| = 2.5, which is the same point, for
+# Where the slope has fallen to 2.7 % of its maximum: sigmoid beyond |z| = 5 (DeepDiagnosis, ICSE
+# 2022, counts a unit as saturated there), tanh beyond |z| = 2.5, which is the same point, for
 # tanh(z) = 2 sigmoid(2z) - 1.
 SIGMOID_EDGE: Final = 0.0066928509
 TANH_EDGE: Final = 0.9866142982
@@ -53,7 +53,7 @@ def measure(row: Row, outputs: list[LayerOutput]) -> None:
 
 def _max_abs(values: tf.Tensor) -> tf.Tensor:
     highest = tf.maximum(tf.reduce_max(values), -tf.reduce_min(values))
-    return tf.cast(highest, tf.float32)
+    return tf.maximum(tf.cast(highest, tf.float32), 0.0)  # XLA passes over NaN: -Inf without this
 
 
 def _saturated_share(output: LayerOutput) -> tf.Tensor:

@@ -48,7 +48,8 @@ class Recording:
     def series(self, signal: str, where: str = "") -> npt.NDArray[np.float32]:
         """The column's measured values, in the order of the steps."""
         index = self.columns.index(Column(signal, where))
-        return self.values[self.present[:, index], index]
+        measured: npt.NDArray[np.float32] = self.values[self.present[:, index], index]
+        return measured
 
     def places(self, signal: str) -> list[str]:
         return [column.where for column in self.columns if column.signal == signal]

@@ -23,7 +23,7 @@ from tb_nan_plugin.record import (
     pack_rows,
     unpack,
 )
-from tb_nan_plugin.signals import QUANTITIES, Phase, Signal
+from tb_nan_plugin.signals import Signal
 
 QUIET_NAN, SIGNALLING_NAN, NEGATIVE_NAN = 0x7FC00001, 0x7F800001, 0xFFC0BEEF
 AWKWARD = [
@@ -175,15 +175,14 @@ def attempt(block: bytes) -> Manifest | RowBlock | None:
     """Read and use all of a block, and let nothing but a RecordError pass."""
     try:
         found = unpack(block)
-    except RecordError as error:
-        assert str(error)
+    except RecordError:
         return None
     if isinstance(found, RowBlock):
         for i in range(len(found.encodings)):
             assert len(found.values(i)) == len(found.present(i)) == len(found.steps)
             found.constant(i)
     else:
-        assert [column.known for column in found.columns] is not None
+        assert len([column.known for column in found.columns]) == len(found.columns)
     return found
 
 
@@ -198,7 +197,7 @@ def test_a_block_cut_anywhere_or_grown_is_refused(block: bytes) -> None:
 
 
 def edits(block: bytes) -> list[bytes]:
-    """Every block that differs from this one in a single byte, for bytes that may mean something."""
+    """Blocks that differ from this one in a single byte."""
     return [
         block[:offset] + bytes([value]) + block[offset + 1 :]
         for offset, byte in enumerate(block)
@@ -313,20 +312,3 @@ def test_a_name_of_a_newer_version_is_kept_and_marked_unknown() -> None:
 
     assert unpack(pack_manifest(manifest)) == manifest
     assert [column.known for column in manifest.columns] == [None, Signal.LOSS]
-
-
-def test_every_signal_has_a_meaning_and_every_meaning_a_signal() -> None:
-    assert set(QUANTITIES) == set(Signal)
-    assert all(signal.quantity.meaning for signal in Signal)
-    assert {s for s in Signal if s.quantity.kind} == {
-        s for s in Signal if s.value.endswith(("_nan", "_posinf", "_neginf"))
-    }
-
-
-def test_signals_are_listed_in_causal_order() -> None:
-    orders = [signal.quantity.phase.order for signal in Signal]
-
-    assert orders == sorted(orders)
-    assert [phase.value for phase in Phase][:7] == [
-        "input", "target", "weights", "forward", "loss", "backward", "update",
-    ]  # fmt: skip

@@ -107,7 +107,10 @@ def test_rows_that_continue_a_sound_record_blame_the_update_before_them() -> Non
     assert found == Trouble(9, Phase.UPDATE, "dense/kernel", "nan", 5, Signal.WEIGHT_NAN)
 
 
-SCALED = {("gradient_posinf", "dense/kernel"): [9.0], ("loss_scale", ""): [32768.0]}
+SCALED: dict[tuple[str, str], list[float | None]] = {
+    ("gradient_posinf", "dense/kernel"): [9.0],
+    ("loss_scale", ""): [32768.0],
+}
 
 
 def test_gradients_that_overflow_under_a_loss_scale_are_no_trouble() -> None:
@@ -136,7 +139,8 @@ def test_a_wide_batch_names_the_exact_column(stem: str) -> None:
 
 @pytest.mark.parametrize("index", [None, -1.0, float("nan")])
 def test_a_wide_batch_without_an_index_names_them_all(index: float | None) -> None:
-    found = look({("input_nan", "all features"): [2], ("input_bad_column", "all features"): [index]})
+    everything = "all features"
+    found = look({("input_nan", everything): [2], ("input_bad_column", everything): [index]})
 
     assert found is not None
     assert found.where == "all features"

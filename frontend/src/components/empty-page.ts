@@ -44,7 +44,7 @@ export class EmptyPage extends LitElement {
   private empty(): TemplateResult {
     return html`<section data-testid="empty-page">
       <h2>No runs found</h2>
-      ${this.place('There is no event file in')}
+      ${this.message ? html`<p>${this.message}</p>` : this.place('There is no event file in')}
       <p>To watch a training, add one callback and start TensorBoard on the same directory:</p>
       <code-block .code=${SETUP}></code-block>
       <p class="muted">

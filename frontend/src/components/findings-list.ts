@@ -34,7 +34,7 @@ function card(finding: Finding, open: boolean): TemplateResult {
   return html`<details data-testid="finding" ?open=${open}>
     <summary>
       ${severityBadge(finding.severity)}
-      <span class="title">${causeTitle(finding.cause)}</span>
+      <span class="title">${finding.title || causeTitle(finding.cause)}</span>
       <span class="muted">${finding.step === null ? nothing : html`step ${step(finding.step)}, `}${percent(finding.confidence)}, ${confidenceWords(finding.confidence)}</span>
     </summary>
     <div class="body">

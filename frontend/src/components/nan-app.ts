@@ -51,7 +51,7 @@ export class NanApp extends LitElement {
     const runs = answer?.report?.runs ?? [];
     if (runs.length > 0) return this.page(runs, run);
     if (answer?.state === 'failed' || (problem && !answer)) return this.alone('failed', problem || answer?.message);
-    return this.alone(answer?.state === 'ready' ? 'empty' : 'scanning', problem);
+    return this.alone(answer?.state === 'ready' ? 'empty' : 'scanning', problem || answer?.message);
   }
 
   private alone(kind: 'empty' | 'scanning' | 'failed', message = ''): TemplateResult {
@@ -79,12 +79,13 @@ export class NanApp extends LitElement {
 
   private about(run: Run): TemplateResult {
     const { timeline, timelineProblem } = this.session;
+    const others = run.findings.filter((finding) => finding.cause !== run.verdict?.cause);
     const drawn = run.status !== 'empty' && run.status !== 'unreadable';
     return html`<verdict-card .run=${run}>
         ${drawn ? html`<run-timeline .timeline=${timeline} .problem=${timelineProblem} .theme=${this.theme}></run-timeline>` : nothing}
       </verdict-card>
-      ${run.findings.length + run.notes.length > 0
-        ? html`<findings-list .findings=${run.findings} .notes=${run.notes} .leading=${run.verdict === null}></findings-list>`
+      ${others.length + run.notes.length > 0
+        ? html`<findings-list .findings=${others} .notes=${run.notes} .leading=${run.verdict === null}></findings-list>`
         : nothing}
       <sources-list .sources=${run.sources}></sources-list>`;
   }

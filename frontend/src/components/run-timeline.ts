@@ -62,15 +62,15 @@ export class RunTimeline extends LitElement {
   }
 
   private charts(timeline: Timeline): TemplateResult {
-    const leading = timeline.series.filter((series) => LEADING_ROLES.has(series.role));
+    const leading = batchesFirst(timeline.series.filter((series) => LEADING_ROLES.has(series.role)));
     const others = timeline.series.filter((series) => !LEADING_ROLES.has(series.role));
     const shown = [...leading, ...others.slice(0, leading.length > 0 ? this.more : Math.max(this.more, MORE_AT_ONCE))];
     const left = timeline.series.length - shown.length;
     return html`${timeline.series.length === 0 ? html`<p class="muted">No series was recorded for this run.</p>` : nothing}
-      ${repeat(byRole(shown), ([role]) => role, ([role, list]) => html`<div class="role" data-testid="timeline-${role}">
+      ${repeat(grouped(shown), ([key]) => key, ([, list]) => html`<div class="role" data-testid="timeline-${list[0]!.role}">
         ${repeat(list, (series) => `${timeline.run}\n${series.name}`, (series) => this.chart(series, timeline))}
       </div>`)}
-      ${left > 0 ? html`<button type="button" class="more" @click=${() => (this.more += MORE_AT_ONCE)}>Show ${count(Math.min(left, MORE_AT_ONCE), 'more chart')} of ${left}</button>` : nothing}
+      ${left > 0 ? html`<button type="button" class="more" @click=${() => (this.more += MORE_AT_ONCE)}>Show ${count(Math.min(left, MORE_AT_ONCE), 'more chart')}${left > MORE_AT_ONCE ? ` of ${left}` : nothing}</button>` : nothing}
       ${this.table}`;
   }
 
@@ -108,9 +108,17 @@ function around(center: number, [low, high]: Span): Span {
   return [Math.max(low, center - reach), Math.min(Math.max(high, center + 1), center + reach)];
 }
 
-function byRole(list: readonly Series[]): [string, Series[]][] {
+/** Loss and gradient norm of each batch side by side, and only then what was logged an epoch. */
+function batchesFirst(list: readonly Series[]): Series[] {
+  return [...list.filter((series) => series.axis === 'step'), ...list.filter((series) => series.axis !== 'step')];
+}
+
+function grouped(list: readonly Series[]): [string, Series[]][] {
   const groups = new Map<string, Series[]>();
-  for (const series of list) groups.set(series.role, [...(groups.get(series.role) ?? []), series]);
+  for (const series of list) {
+    const key = `${series.role} ${series.axis}`;
+    groups.set(key, [...(groups.get(key) ?? []), series]);
+  }
   return [...groups];
 }
 

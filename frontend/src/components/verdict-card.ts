@@ -36,7 +36,7 @@ function answer(verdict: Verdict): TemplateResult {
     <meter min="0" max="1" .value=${verdict.confidence} aria-hidden="true"></meter>
     <span><strong>${percent(verdict.confidence)}</strong>, ${confidenceWords(verdict.confidence)}</span>
   </span>`;
-  return html`<h2 data-testid="verdict-cause" data-cause=${verdict.cause} title=${verdict.cause}>${causeTitle(verdict.cause)}</h2>
+  return html`<h2 data-testid="verdict-cause" data-cause=${verdict.cause} title=${verdict.cause}>${verdict.title || causeTitle(verdict.cause)}</h2>
     <p class="idline">
       ${verdict.cause === 'unknown' ? nothing : sure}
       <code class="clip" title=${verdict.cause}>${verdict.cause}</code>

@@ -35,13 +35,20 @@ class Recorded:
     def counts(self, stem: str) -> Floats:
         """How many values of that stage were not finite, of shape (steps,)."""
         names = {f"{stem}_nan", f"{stem}_posinf", f"{stem}_neginf"}
-        return np.sum([v for c, v in self.columns.items() if c.signal in names], axis=0)
+        found = [v for c, v in self.columns.items() if c.signal in names]
+        total: Floats = np.sum(found, axis=0)
+        return total
 
     def first_bad_step(self) -> int | None:
         bad = ~np.isfinite(self.of(Signal.LOSS))
         for stem in ("input", "target", "weight", "output", "gradient"):
             bad |= self.counts(stem) > 0
         return int(bad.argmax()) if bad.any() else None
+
+    def broke_at(self) -> int:
+        step = self.first_bad_step()
+        assert step is not None
+        return step
 
 
 def read(log_dir: Path, history: dict[str, list[float]]) -> Recorded:

@@ -12,6 +12,7 @@ import pytest
 
 from tb_nan_plugin import demos
 from tb_nan_plugin.demos import __main__ as command_line
+from tb_nan_plugin.demos._demo import Demo
 
 COMMAND = [sys.executable, "-m", "tb_nan_plugin.demos"]
 
@@ -37,7 +38,7 @@ def test_a_program_is_named_after_its_module_and_no_two_alike() -> None:
 
 
 @pytest.mark.parametrize("demo", demos.ALL, ids=lambda demo: demo.name)
-def test_what_is_said_of_a_program_fits_in_a_line(demo: demos.Demo) -> None:
+def test_what_is_said_of_a_program_fits_in_a_line(demo: Demo) -> None:
     for text in (demo.cause, demo.title, demo.remedy):
         assert text
         assert "\n" not in text

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tb_nan_plugin import demos
+from tb_nan_plugin.demos._demo import Demo
 from tb_nan_plugin.signals import Signal
 from tests.tb_nan_plugin.demos.recorded import Recorded, read
 
@@ -35,7 +36,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Train:
 
 
 @pytest.mark.parametrize("demo", demos.ALL, ids=lambda demo: demo.name)
-def test_the_twin_is_finite_throughout_and_learns(demo: demos.Demo, trained: Train) -> None:
+def test_the_twin_is_finite_throughout_and_learns(demo: Demo, trained: Train) -> None:
     twin = trained(demo.name, fixed=True)
     assert twin.first_bad_step() is None
     loss = twin.history["loss"]
@@ -49,7 +50,7 @@ def test_the_twin_is_finite_throughout_and_learns(demo: demos.Demo, trained: Tra
 
 def test_unscaled_features_overflow_within_steps_at_an_ordinary_rate(trained: Train) -> None:
     run = trained("unscaled-features")
-    assert 2 <= run.first_bad_step() <= 15
+    assert 2 <= run.broke_at() <= 15
     assert run.of(Signal.INPUT_MEAN, "feature 0")[0] > 1e3
     assert run.of(Signal.INPUT_MEAN, "feature 1")[0] < 10
     assert run.of(Signal.LEARNING_RATE)[0] == np.float32(0.01)
@@ -73,7 +74,7 @@ def test_relu_output_is_dead_and_its_loss_stands_still_above_the_best_constant(
 
 def test_learning_rate_makes_loss_and_weights_grow_for_steps_on_end(trained: Train) -> None:
     run = trained("learning-rate")
-    bad = run.first_bad_step()
+    bad = run.broke_at()
     assert bad >= 8
     grown = slice(1, bad)
     loss, weights = run.of(Signal.LOSS)[grown], run.all_of(Signal.WEIGHT_NORM)[:, grown]
@@ -86,7 +87,7 @@ def test_learning_rate_makes_loss_and_weights_grow_for_steps_on_end(trained: Tra
 
 def test_constant_column_is_nan_in_every_row_from_the_first_step(trained: Train) -> None:
     run = trained("constant-column")
-    assert run.first_bad_step() == 0
+    assert run.broke_at() == 0
     assert (run.of(Signal.INPUT_NAN, "feature 3") == run.of(Signal.BATCH_SIZE)).all()
     others = [run.of(Signal.INPUT_NAN, f"feature {i}") for i in (0, 1, 2, 4)]
     assert np.sum(others) == 0
@@ -95,7 +96,7 @@ def test_constant_column_is_nan_in_every_row_from_the_first_step(trained: Train)
 
 def test_log_of_zero_fails_in_the_loss_alone_where_a_prediction_is_exact(trained: Train) -> None:
     run = trained("log-of-zero")
-    bad = run.first_bad_step()
+    bad = run.broke_at()
     assert bad > 16
     assert not np.isfinite(run.of(Signal.LOSS)[bad])
     for stem in ("input", "target", "weight", "output"):
@@ -121,7 +122,7 @@ def test_deep_sigmoid_stands_still_saturated_while_the_first_gradient_vanishes(
 
 def test_exp_layer_overflows_between_moderate_inputs_and_its_own_output(trained: Train) -> None:
     run = trained("exp-layer")
-    bad = run.first_bad_step()
+    bad = run.broke_at()
     assert bad > 32
     for stem in ("input", "target", "weight"):
         assert run.counts(stem)[bad] == 0

@@ -61,7 +61,12 @@ class Oracle:
     """
 
     def __init__(
-        self, model: Any, loss: Callable[[Any, Any], Any], optimizer: Any, *, to_the_end: bool = False
+        self,
+        model: Any,
+        loss: Callable[[Any, Any], Any],
+        optimizer: Any,
+        *,
+        to_the_end: bool = False,
     ) -> None:
         """Take a model with the weights to begin from, and an optimizer of its own.
 
@@ -102,7 +107,9 @@ class Oracle:
             self.steps.weight_norm.setdefault(place, []).append(_norm(values))
         with tf.GradientTape() as tape:
             outputs = self._inside(x, training=True)
-            loss = self._loss(y, outputs["last"][0] if len(outputs["last"]) == 1 else outputs["last"])
+            loss = self._loss(
+                y, outputs["last"][0] if len(outputs["last"]) == 1 else outputs["last"]
+            )
             loss = loss + sum(self._model.losses)
         named = zip((layer.name for layer in self._layers), outputs["all"], strict=True)
         for place, tensor in named:

@@ -1,14 +1,16 @@
-"""What a user meets: one line of warning, a training that stops when asked, a count that goes on."""
+"""What a user meets: one line of warning, a stop when asked for, a count of steps that goes on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tb_nan_plugin.keras.session as session_module
 from tb_nan_plugin import NaNMonitor, NonFiniteError
@@ -30,7 +32,7 @@ def compiled(rate: float = 0.01, **how: Any) -> Any:
 
 def fit(model: Any, x: Any, *callbacks: Any, **options: Any) -> Any:
     options = {"batch_size": BATCH, "shuffle": False, "verbose": 0, **options}
-    return model.fit(x, table(1)[: len(x)], callbacks=callbacks, **options)
+    return model.fit(x, np.resize(table(1), (len(x), 1)), callbacks=callbacks, **options)
 
 
 def said(capfd: pytest.CaptureFixture[str]) -> list[str]:
@@ -97,10 +99,8 @@ def test_a_bad_update_is_blamed_alike_whatever_was_asked_for(
     choice: OnNonfinite, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     counting = Counting()
-    try:
+    with suppress(NonFiniteError):
         fit(compiled(np.inf), SOUND, NaNMonitor(tmp_path, choice), counting)
-    except NonFiniteError as error:
-        assert error.trouble.phase is Phase.UPDATE
 
     assert counting.batches == {"warn": 6, "stop": 1, "raise": 0}[choice]
     (line,) = said(capfd)
@@ -119,7 +119,7 @@ def test_a_bad_update_just_before_the_ring_is_read_is_still_an_update(
 
 
 def test_an_unknown_choice_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="'explode' is not known.*'warn', 'stop', 'raise'"):
+    with pytest.raises(ValueError, match=r"'explode' is not known.*'warn', 'stop', 'raise'"):
         NaNMonitor(tmp_path, "explode")  # type: ignore[arg-type]
 
 
@@ -148,24 +148,26 @@ def test_a_second_fit_goes_on_counting(at_once: int, tmp_path: Path) -> None:
     assert read(tmp_path).steps.tolist() == list(range(18))
 
 
-def test_a_source_of_unknown_length_is_recorded_to_its_end(tmp_path: Path) -> None:
-    import tensorflow as tf
-
-    model = compiled(steps_per_execution=4)
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_a_source_of_unknown_length_is_recorded_to_its_end(at_once: int, tmp_path: Path) -> None:
+    model = compiled(steps_per_execution=at_once)
     batches = tf.data.Dataset.from_tensor_slices((SOUND, table(1))).batch(5).filter(lambda *_: True)
 
     with pytest.warns(UserWarning, match="ran out of data"):
-        model.fit(batches, epochs=2, steps_per_epoch=8, verbose=0, callbacks=[NaNMonitor(tmp_path)])
+        model.fit(batches, shuffle=False, epochs=3, verbose=0, callbacks=[NaNMonitor(tmp_path)])
 
-    assert read(tmp_path).steps.tolist() == list(range(10))
+    recorded = read(tmp_path)
+    assert recorded.steps.tolist() == list(range(30))
+    assert recorded.series("batch_size").tolist() == [*[5] * 9, 3] * 3
 
 
 def test_more_steps_than_the_ring_holds_are_all_recorded(tmp_path: Path) -> None:
-    fit(compiled(), SOUND, NaNMonitor(tmp_path), batch_size=1, epochs=13)
+    x = np.arange(800, dtype=np.float32)[:, None] * np.ones(4, np.float32) / 800
+    fit(compiled(), x, NaNMonitor(tmp_path), batch_size=1)
 
     recorded = read(tmp_path)
-    assert recorded.steps.tolist() == list(range(13 * 48))
-    assert recorded.series("input_mean", "feature 0").tolist() == 13 * SOUND[:, 0].tolist()
+    assert recorded.steps.tolist() == list(range(800))
+    assert recorded.series("input_mean", "feature 0").tolist() == x[:, 0].tolist()
 
 
 def test_validation_is_not_taken_for_training(tmp_path: Path) -> None:
@@ -203,8 +205,6 @@ def test_a_probe_that_fails_is_listed_and_the_training_goes_on(
 
 
 def test_a_layer_inside_a_loop_is_listed_as_unobserved(tmp_path: Path) -> None:
-    import tensorflow as tf
-
     inner = keras.layers.Dense(2, name="inner")
 
     class Mapped(keras.layers.Layer):  # type: ignore[misc]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.tb_nan_plugin.keras.oracle import Oracle, batches_of
 from tests.tb_nan_plugin.keras.programs import BATCH, SQUARED, STEPS, regression, table
 from tests.tb_nan_plugin.recordings import Recording, read
 
-CLOSE = {"rtol": 2e-4, "atol": 1e-6}
+close = functools.partial(np.testing.assert_allclose, rtol=2e-4, atol=1e-6)
 CATEGORICAL = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 BINARY = keras.losses.BinaryCrossentropy()
 
@@ -71,7 +72,9 @@ def recurrent() -> Any:
 def branching() -> Any:
     keras.utils.set_random_seed(7)
     inside = keras.Input((3,))
-    encoder = keras.Model(inside, keras.layers.Dense(4, "tanh", name="code")(inside), name="encoder")
+    encoder = keras.Model(
+        inside, keras.layers.Dense(4, "tanh", name="code")(inside), name="encoder"
+    )
     left, right = keras.Input((3,), name="left"), keras.Input((3,), name="right")
     both = keras.layers.Concatenate(name="both")([encoder(left), encoder(right)])
     size = keras.layers.Dense(1, name="size")(both)
@@ -138,7 +141,7 @@ def test_every_step_is_there_the_smaller_last_batch_too(
 def test_the_loss_is_the_batchs_own(recorded_and_true: tuple[Recording, Oracle]) -> None:
     recorded, oracle = recorded_and_true
 
-    np.testing.assert_allclose(recorded.series("loss"), oracle.steps.loss, **CLOSE)
+    close(recorded.series("loss"), oracle.steps.loss)
 
 
 def test_the_learning_rate_is_the_schedules(recorded_and_true: tuple[Recording, Oracle]) -> None:
@@ -155,11 +158,11 @@ def test_norms_are_those_of_numpy(recorded_and_true: tuple[Recording, Oracle], w
 
     assert set(truth) - {"flat"} <= set(recorded.places(what))
     for place in set(truth) - {"flat"}:  # flattening changes no number, so it is not recorded
-        np.testing.assert_allclose(recorded.series(what, place), truth[place], **CLOSE)
+        close(recorded.series(what, place), truth[place])
 
 
 def with_holes() -> npt.NDArray[np.float32]:
-    x = (1000 * table(4)).astype(np.float32)
+    x: npt.NDArray[np.float32] = (1000 * table(4)).astype(np.float32)
     x[[2, 3, 11], [0, 0, 3]] = np.nan
     x[[5, 6, 20], [1, 1, 2]] = np.inf
     x[30, 2] = -np.inf
@@ -191,7 +194,11 @@ def test_column_statistics_are_those_of_numpy_over_the_finite_values(
                 recorded.series(f"{role}_{kind}", f"{word} {i}")[step]
                 for kind in ("nan", "posinf", "neginf")
             ]
-            assert counts == [np.isnan(batch).sum(), np.isposinf(batch).sum(), np.isneginf(batch).sum()]
+            assert counts == [
+                np.isnan(batch).sum(),
+                np.isposinf(batch).sum(),
+                np.isneginf(batch).sum(),
+            ]
 
 
 def test_predictions_are_summed_up(tmp_path: Path) -> None:
@@ -216,7 +223,9 @@ def test_half_precision_is_recorded_without_a_false_alarm(
     layers = [keras.layers.Dense(8, "relu", dtype="mixed_float16", name="first")]
     layers.append(keras.layers.Dense(1, dtype="float32", name="last"))
     model = keras.Sequential([keras.Input((4,)), *layers])
-    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(1e-3), initial_scale=2.0**40)
+    optimizer = keras.optimizers.LossScaleOptimizer(
+        keras.optimizers.SGD(1e-3), initial_scale=2.0**40
+    )
 
     recorded = record(model, optimizer, SQUARED, table(4), table(1), tmp_path)
 
@@ -234,9 +243,7 @@ def test_gradients_are_recorded_without_their_loss_scale(tmp_path: Path) -> None
     scaled = record(regression(), scaling, SQUARED, table(), table(1), tmp_path / "scaled")
 
     for place in plain.places("gradient_norm"):
-        np.testing.assert_allclose(
-            scaled.series("gradient_norm", place), plain.series("gradient_norm", place), **CLOSE
-        )
+        close(scaled.series("gradient_norm", place), plain.series("gradient_norm", place))
 
 
 def test_gradients_are_recorded_before_clipping(tmp_path: Path) -> None:
