@@ -24,14 +24,17 @@ typedef struct {
     Span tag;     /* UTF-8 */
     Span whole;   /* the Value's own bytes */
     Span block;   /* the first string of a string tensor; at == NULL if there is none */
+    Bytes bits;   /* where the number lies, if as a float or double; else NULL */
     double number;
-    uint8_t holds, role, is_number;
+    uint8_t holds, role, is_number, bits_size;
 } Value;
 
 typedef struct {
     double wall_time;
     int64_t step;
     Span version;
+    Bytes wall_bits, step_bits; /* where these two lie; NULL if nowhere */
+    uint8_t step_size;
     Bytes live;   /* where the summary that stands begins */
     int32_t session;
     uint8_t what;
@@ -98,6 +101,7 @@ static void finish_value(Value *value, const Tensor *tensor, const Metadata *met
         value->is_number = 1;
     } else if (value->holds == HOLDS_TENSOR) {
         value->is_number = (uint8_t)only_number(tensor, &value->number);
+        value->bits = value->is_number ? float_bits(tensor, &value->bits_size) : NULL;
         if (tensor->dtype == DT_STRING && tensor->count[T_STRING]) value->block = tensor->text;
     }
 }
@@ -111,7 +115,7 @@ static int parse_value(Value *value, Span span, int depth) {
     value->whole = span;
     value->tag.at = span.at;
     value->tag.size = 0;
-    value->block.at = NULL;
+    value->block.at = value->bits = NULL;
     value->holds = value->is_number = 0;
     while (p < end) {
         if ((p = read_tag(p, end, &tag)) == NULL) return 0;
@@ -120,6 +124,8 @@ static int parse_value(Value *value, Span span, int depth) {
         case 2 << 3 | FIXED32:
             if (end - p < 4) return 0;
             value->number = float_of(load_u32(p));
+            value->bits = p;
+            value->bits_size = 4;
             value->holds = HOLDS_NUMBER;
             p += 4;
             break;
@@ -215,6 +221,8 @@ static int parse_event(Event *event, Span payload) {
     Span inner;
     event->wall_time = 0;
     event->step = 0;
+    event->wall_bits = event->step_bits = NULL;
+    event->step_size = 0;
     event->what = 0;
     event->count = 0;
     while (p < end) {
@@ -223,9 +231,13 @@ static int parse_event(Event *event, Span payload) {
         if (tag == (1 << 3 | FIXED64)) {
             if (end - p < 8) return 0;
             event->wall_time = double_of(load_u64(p));
+            event->wall_bits = p;
             p += 8;
         } else if (tag == (2 << 3 | VARINT)) {
-            if ((p = read_varint(p, end, &value)) != NULL) event->step = (int64_t)value;
+            event->step_bits = p;
+            if ((p = read_varint(p, end, &value)) == NULL) return 0;
+            event->step = (int64_t)value;
+            event->step_size = (uint8_t)(p - event->step_bits);
         } else if ((tag & 7) == BYTES && tag >> 3 >= 3 && tag >> 3 <= 10) {
             p = read_span(p, end, &inner);
             if (p != NULL && !parse_member(event, tag >> 3, inner, at)) return 0;

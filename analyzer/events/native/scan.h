@@ -14,7 +14,7 @@
 #ifndef TB_NAN_SCAN_H
 #define TB_NAN_SCAN_H
 
-#include "tags.h"
+#include "memo.h"
 
 #define HEADER 12
 #define OVERHEAD 16
@@ -54,6 +54,7 @@ typedef struct {
     Bytes block;    /* where the present block begins in memory */
     int64_t offset; /* and in the file */
     Event event;
+    Memo memos[MEMOS];
 } Scan;
 
 #define ROOM(column, count) \
@@ -65,7 +66,8 @@ static int order_add(Order *order, uint32_t tag) {
     return 1;
 }
 
-static inline int add_point(Scan *scan, const Event *event, uint32_t id, double number) {
+static inline int add_point(Scan *scan, double wall_time, int64_t step, uint32_t id,
+                            double number) {
     Points *points = &scan->points;
     size_t at = points->count;
     if (at >= points->values.capacity &&
@@ -73,8 +75,8 @@ static inline int add_point(Scan *scan, const Event *event, uint32_t id, double 
           ROOM(points->values, at)))
         return 0;
     points->tags.items[at] = id;
-    points->steps.items[at] = event->step;
-    points->walls.items[at] = event->wall_time;
+    points->steps.items[at] = step;
+    points->walls.items[at] = wall_time;
     points->values.items[at] = number;
     points->count++;
     return scan->tags.tags[id].points++ ? 1 : order_add(&scan->point_tags, id);
@@ -125,10 +127,12 @@ static int take_value(void *taker, const Event *event, const Value *value) {
     Scan *scan = taker;
     uint32_t id = tag_id(&scan->tags, value->tag);
     if (id == NO_TAG) return 0;
-    if (value->holds == HOLDS_NUMBER) return add_point(scan, event, id, value->number);
+    if (value->holds == HOLDS_NUMBER)
+        return add_point(scan, event->wall_time, event->step, id, value->number);
     uint8_t role = value_role(&scan->tags.tags[id], value);
     if (role == ROLE_HEALTH && value->block.at != NULL) return add_block(scan, event, value->block);
-    if (role == ROLE_SCALAR && value->is_number) return add_point(scan, event, id, value->number);
+    if (role == ROLE_SCALAR && value->is_number)
+        return add_point(scan, event->wall_time, event->step, id, value->number);
     return add_other(scan, event, value, id);
 }
 
@@ -156,7 +160,15 @@ static int take_event(Scan *scan, Span payload) {
     const Event *event = &scan->event;
     int taken = 1;
     if (scan->events == 0) scan->first_wall_time = event->wall_time;
-    if (event->what == WHAT_SUMMARY && event->count <= VALUES_KEPT) {
+    if (event->what == WHAT_SUMMARY && event->count == 1) {
+        size_t points = scan->points.count;
+        taken = take_value(scan, event, &event->values[0]);
+        if (taken && scan->points.count > points) {
+            uint32_t id = scan->tags.last;
+            uint8_t role = scan->tags.tags[id].role;
+            memo_make(&scan->memos[id % MEMOS], event, &event->values[0], payload, id, role);
+        }
+    } else if (event->what == WHAT_SUMMARY && event->count <= VALUES_KEPT) {
         for (size_t i = 0; taken && i < event->count; i++)
             taken = take_value(scan, event, &event->values[i]);
     } else if (event->what == WHAT_SUMMARY) {
@@ -170,6 +182,23 @@ static int take_event(Scan *scan, Span payload) {
     }
     scan->events++;
     return taken;
+}
+
+/* Take an event that repeats an earlier one: 1 if it was, 0 if it must be parsed, -1 on failure. */
+static inline int take_repeated(Scan *scan, Span payload) {
+    Tags *tags = &scan->tags;
+    if (tags->last == NO_TAG) return 0;
+    uint32_t id = tags->tags[tags->last].successor;
+    if (id == NO_TAG) return 0;
+    const Memo *memo = &scan->memos[id % MEMOS];
+    double wall_time, number;
+    int64_t step = 0;
+    if (memo->tag != id || memo->role != tags->tags[id].role ||
+        !memo_read(memo, payload, &wall_time, &step, &number))
+        return 0;
+    tags->last = id;
+    scan->events++;
+    return add_point(scan, wall_time, step, id, number) ? 1 : -1;
 }
 
 typedef uint32_t (*Checksum)(uint32_t crc, Bytes p, size_t size);
@@ -197,7 +226,13 @@ INLINE size_t scan_with(Scan *scan, Bytes block, size_t size, int *trouble, Chec
             *trouble = PAYLOAD_FAILS;
             break;
         }
-        if (!parse_event(&scan->event, payload)) {
+        int taken = take_repeated(scan, payload);
+        if (taken < 0) {
+            scan->failed = 1;
+            break;
+        }
+        if (taken) {
+        } else if (!parse_event(&scan->event, payload)) {
             if (!scan->refused++) scan->first_refused = scan->offset + (int64_t)at;
             scan->refused_bytes += OVERHEAD + (int64_t)length;
         } else if (!take_event(scan, payload)) {

@@ -22,6 +22,7 @@ typedef struct {
     uint8_t count[16];
     uint64_t first[TYPED];
     Span content, text;
+    Bytes first_bits; /* of the first float or double in a typed field */
     int32_t dtype;
     uint8_t unknown_rank, other_shape;
 } Tensor;
@@ -103,6 +104,7 @@ static Bytes parse_fixed(Tensor *tensor, int field, size_t size, int wire, Bytes
     }
     if (span.size) {
         uint64_t bits = size == 8 ? load_u64(span.at) : load_u32(span.at);
+        if (tensor->count[field] == 0) tensor->first_bits = span.at;
         tensor_add(tensor, field, bits, span.size / size);
     }
     return p;
@@ -227,6 +229,14 @@ static int typed_of(int32_t dtype) {
     case DT_UINT64: return T_UINT64;
     default: return -1;
     }
+}
+
+/* Return where the only number of a tensor lies, if it is a float or a double; else NULL. */
+static inline Bytes float_bits(const Tensor *tensor, uint8_t *size) {
+    if (tensor->dtype != DT_FLOAT && tensor->dtype != DT_DOUBLE) return NULL;
+    *size = tensor->dtype == DT_FLOAT ? 4 : 8;
+    if (tensor->content.size) return tensor->content.at;
+    return tensor->count[tensor->dtype == DT_FLOAT ? T_FLOAT : T_DOUBLE] ? tensor->first_bits : NULL;
 }
 
 /* Tell whether the tensor is one number, and which. */
