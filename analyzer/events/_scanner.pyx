@@ -268,8 +268,9 @@ cdef class Scanner:
     cdef _take_points(self):
         cdef size_t count = self._scan.points.count
         names = self._names_of(&self._scan.point_tags)
-        starts, steps = np.empty(len(names) + 1, np.int64), np.empty(count, np.int64)
-        walls, values = np.empty(count), np.empty(count)
+        # One allocation, so that the system may give it large pages.
+        starts, columns = np.empty(len(names) + 1, np.int64), np.empty((3, count), np.int64)
+        steps, walls, values = columns[0], columns[1].view(float), columns[2].view(float)
         cdef int64_t[::1] starts_view = starts, steps_view = steps
         cdef double[::1] walls_view = walls, values_view = values
         if count:

@@ -13,6 +13,13 @@
 
 #include "event.h"
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+#define LARGE ((size_t)1 << 22)
+#define LARGE_PAGE ((size_t)1 << 21)
+
 #define NO_TAG UINT32_MAX
 
 typedef struct {
@@ -34,6 +41,21 @@ typedef struct {
     uint32_t last;
 } Tags;
 
+/* First touching a page costs more than filling it, so large columns ask for large pages. */
+static void *grow(void *items, size_t size, size_t wanted) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    void *grown;
+    if (wanted >= LARGE && posix_memalign(&grown, LARGE_PAGE, wanted) == 0) {
+        madvise(grown, wanted, MADV_HUGEPAGE);
+        if (size) memcpy(grown, items, size);
+        free(items);
+        return grown;
+    }
+#endif
+    (void)size;
+    return realloc(items, wanted);
+}
+
 /* Make room for `needed` items, doubling; on failure the old items stay. */
 static int make_room(void **items, size_t *capacity, size_t needed, size_t item_size) {
     if (needed <= *capacity) return 1;
@@ -42,7 +64,7 @@ static int make_room(void **items, size_t *capacity, size_t needed, size_t item_
         if (wanted > SIZE_MAX / 2 / item_size) return 0;
         wanted *= 2;
     }
-    void *grown = realloc(*items, wanted * item_size);
+    void *grown = grow(*items, *capacity * item_size, wanted * item_size);
     if (grown == NULL) return 0;
     *items = grown;
     *capacity = wanted;
