@@ -97,7 +97,9 @@ def _whole_process(path: Path, rounds: int) -> None:
         peers.analyze(path)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         used.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    print(f"\n`python -m analyzer` on it, cold: {statistics.median(used):.2f} s of CPU time (median)")
+    print(
+        f"\n`python -m analyzer` on it, cold: {statistics.median(used):.2f} s of CPU time (median)"
+    )
 
 
 def _beside_the_checksum(title: str, path: Path, rounds: int) -> None:
