@@ -41,9 +41,11 @@ def extensions():
         include_dirs=[SCANNER.parent.as_posix()],
         depends=NATIVE,
         extra_compile_args=flags,
-        optional=True,
     )
-    return cythonize([scanner], build_dir="build")
+    built = cythonize([scanner], build_dir="build")
+    for extension in built:
+        extension.optional = True  # which Cython does not hand on
+    return built
 
 
 class BuildFrontend(Command):

@@ -85,8 +85,8 @@ def _compare(title: str, whole: Path, sample: Path, rounds: int) -> None:
         count = expected[sample if peer in SLOW else whole]
         median, ratio = statistics.median(seconds[peer]), rates[peers.ours] / rates[peer]
         print(
-            f"| {peer.__name__} | {count:,} | {median * 1e3:,.1f} ms | {rates[peer] / 1e6:,.1f} MB/s"
-            f" | {ratio:,.1f} x | {notes.get(peer, '')} |"
+            f"| {peer.__name__} | {count:,} | {median * 1e3:,.1f} ms "
+            f"| {rates[peer] / 1e6:,.1f} MB/s | {ratio:,.1f} x | {notes.get(peer, '')} |"
         )
 
 
