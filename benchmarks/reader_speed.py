@@ -14,15 +14,15 @@ import argparse
 import os
 import resource
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
+import reader_files as files
+import reader_peers as peers
+
 from analyzer.events.selection import select
 from analyzer.events.window import CHUNK
-from benchmarks import reader_files as files
-from benchmarks import reader_peers as peers
 
 EVENTS = 1_000_000
 PEER_EVENTS = 50_000
@@ -128,5 +128,4 @@ def _beside_the_checksum(title: str, path: Path, rounds: int) -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     main()

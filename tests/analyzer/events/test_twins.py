@@ -98,7 +98,7 @@ def test_every_name_has_the_same_signature_and_contract(compiled: ModuleType) ->
 
 
 def first_line(thing: Any) -> str:
-    lines = inspect.getdoc(thing).splitlines()
+    lines = (inspect.getdoc(thing) or "").splitlines()
     # Cython puts the signature first.
     return str(next(line for line in lines if line and "(" not in line))
 
@@ -176,6 +176,28 @@ def test_they_agree_on_arbitrary_payloads(compiled: ModuleType, payloads: list[b
 def test_they_agree_on_messages_of_a_hostile_writer(compiled: ModuleType, seed: int) -> None:
     source = AnyBytes(seed)
     assert_agree(compiled, RICH[:40] + b"".join(record(source.payload()) for _ in range(3)))
+
+
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        scalar("loss", 300, 0.5),
+        event(1, value("v2", "scalars", tensor=tensor(1, float_val=[2.5]))),
+        event(0, value("x", "scalars", tensor=tensor(2, (1,), tensor_content=b"12345678"))),
+    ],
+    ids=["a number", "a float in a tensor", "a double in the content of a tensor"],
+)
+def test_they_agree_on_an_event_that_repeats_but_for_any_one_byte(
+    compiled: ModuleType, repeated: Any
+) -> None:
+    payload = repeated.SerializeToString()
+    whole = record(payload)
+    for at in range(len(payload)):
+        odd = [
+            record(payload[:at] + bytes([payload[at] ^ flip]) + payload[at + 1 :])
+            for flip in (0x01, 0x02, 0x08, 0x80)
+        ]
+        assert_agree(compiled, whole * 3 + whole.join(odd) + whole)
 
 
 def edited(data: st.DataObject) -> bytes:
