@@ -193,10 +193,9 @@ def _trouble_at_end(health: Health) -> Trouble | None:
 
 
 def _unobserved(health: Health) -> tuple[str, ...]:
-    unobserved = health.environment.get("unobserved", {})
-    if not isinstance(unobserved, dict):
-        return ()
-    return tuple(f"Not observed: {place} ({reason})." for place, reason in unobserved.items())
+    return tuple(
+        f"Not observed: {place} ({reason})." for place, reason in health.setup.unobserved.items()
+    )
 
 
 def _outside_the_step(run: Run) -> BadTag | None:

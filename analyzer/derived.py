@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from analyzer.environment import Tensor
 from analyzer.series import Health, Series
 from tb_nan_plugin.signals import Signal
 
@@ -101,10 +102,10 @@ def trivial_loss(health: Health) -> float | None:
 
     Mean squared error: the targets' variance. Cross-entropy over k classes: ln k.
     """
-    losses = health.environment.get("losses", [])
-    if len(losses) != 1 or not isinstance(losses[0], dict) or not losses[0].get("builtin"):
+    losses = health.setup.losses
+    if len(losses) != 1 or not losses[0].builtin:
         return None
-    name = str(losses[0].get("name", ""))
+    name = losses[0].name
     if name == "mean_squared_error":
         return _target_variance(health)
     if name == "binary_crossentropy":
@@ -129,11 +130,8 @@ def _target_variance(health: Health) -> float | None:
 
 def prediction_width(health: Health) -> int | None:
     """Return the size of the only output's last axis, or None if it is not known."""
-    batch = health.environment.get("batch", {})
-    predictions = batch.get("predictions", {}) if isinstance(batch, dict) else {}
-    shape = predictions.get("", {}).get("shape") if isinstance(predictions, dict) else None
-    width = shape[-1] if isinstance(shape, list) and len(shape) > 1 else None
-    return width if isinstance(width, int) else None
+    shape = health.setup.tensors("predictions").get("", Tensor()).shape
+    return shape[-1] if shape is not None and len(shape) > 1 else None
 
 
 def gradient_norm(health: Health) -> Series | None:

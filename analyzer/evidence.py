@@ -111,12 +111,6 @@ class Moment:
         return Evidence(signal.value, where, self.step, observed, claim.words, because, claim.bound)
 
 
-def all_of(*facts: Evidence | None) -> tuple[Evidence, ...] | None:
-    """Return the facts if every one of them holds, else None."""
-    held = tuple(fact for fact in facts if fact is not None)
-    return held if len(held) == len(facts) else None
-
-
 @dataclass(frozen=True)
 class Case:
     """What a rule is asked about: one recorded training, and its first non-finite number.

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.environment import Environment
 from analyzer.optional import needed
 from tb_nan_plugin.record import Column, Manifest, RowBlock
 from tb_nan_plugin.signals import Signal
@@ -93,6 +94,11 @@ class Health:
     def environment(self) -> Mapping[str, Any]:
         """Return what is true of the whole training, as last written."""
         return self.blocks[-1][0].environment if self.blocks else {}
+
+    @cached_property
+    def setup(self) -> Environment:
+        """Return the same, each fact with its type whatever the file holds."""
+        return Environment(self.environment)
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:

@@ -6,8 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from analyzer.evidence import Case
+from analyzer.evidence import Case, Evidence, above
 from tb_nan_plugin.signals import Kind, Signal
+from tb_nan_plugin.trouble import Trouble
 
 LEAST_ROWS: Final = 4  # fewer rows may all be bad by chance
 
@@ -33,6 +34,18 @@ def recorded_place(case: Case, stem: str, where: str) -> str:
         return where
     whole = f"all {where.rsplit(' ', 1)[0]}s"
     return whole if whole in places else places[0]
+
+
+def bad_values(case: Case, stem: str, trouble: Trouble, *, because: str) -> Evidence | None:
+    """Return the count of bad values in the column of the trouble, as a fact."""
+    place = recorded_place(case, stem, trouble.where)
+    moment = case.at(trouble.step)
+    total = int(moment.total(counts(stem), place))
+    rows = moment.recorded(Signal.BATCH_SIZE)
+    of_rows = f" of {int(rows)} rows" if rows else ""
+    plural = "s" if total > 1 else ""
+    reason = f"{total} value{plural}{of_rows} in this batch{because}"
+    return moment.shows(trouble.signal, above(0), where=place, because=reason)
 
 
 def is_bad_in_every_row(case: Case, place: str) -> bool:
@@ -61,13 +74,11 @@ def is_bad_in_every_row(case: Case, place: str) -> bool:
 
 def _values_per_row(case: Case) -> int | None:
     """Return how many values one column of the only input has in a row: 1 for a table."""
-    batch = case.health.environment.get("batch", {})
-    inputs = batch.get("inputs", {}) if isinstance(batch, dict) else {}
-    makes = list(inputs.values()) if isinstance(inputs, dict) else []
-    shape = makes[0].get("shape") if len(makes) == 1 and isinstance(makes[0], dict) else None
-    if not isinstance(shape, list) or not all(isinstance(size, int) for size in shape[1:]):
+    tensors = list(case.health.setup.tensors("inputs").values())
+    shape = tensors[0].shape if len(tensors) == 1 else None
+    if shape is None or any(size is None for size in shape[1:]):
         return None
-    return int(np.prod(shape[1:-1], dtype=np.int64))
+    return int(np.prod([size or 1 for size in shape[1:-1]], dtype=np.int64))
 
 
 def listed(names: list[str]) -> str:

@@ -131,7 +131,7 @@ def update_ratio(case: Case, last: int = 0) -> float:
         case: The case.
         last: How many of the last finite steps to look at, 0 for all.
     """
-    if _optimizer(case)[0] != "SGD":
+    if case.health.setup.optimizer != "SGD":
         return 0.0
     rate = case.before_trouble(case.health.series(Signal.LEARNING_RATE))
     gradient = case.before_trouble(derived.gradient_norm(case.health))
@@ -165,47 +165,24 @@ def rate_excess(case: Case) -> float:
 
 def highest_usual_rate(case: Case) -> float | None:
     """Return the highest usual rate of this optimizer with its momentum, or None if unknown."""
-    name, settings = _optimizer(case)
-    usual = derived.HIGHEST_USUAL_RATE.get(name)
-    momentum = settings.get("momentum", 0.0)
-    if usual is None or not isinstance(momentum, (int, float)) or not 0 <= momentum < 1:
-        return usual
+    usual = derived.HIGHEST_USUAL_RATE.get(case.health.setup.optimizer)
+    if usual is None:
+        return None
     # He et al. use 0.1 with momentum 0.9, so the table's figure already allows that much.
-    return usual * min(1.0, (1 - momentum) / 0.1)
-
-
-def _optimizer(case: Case) -> tuple[str, dict[str, object]]:
-    described = case.health.environment.get("optimizer", {})
-    if not isinstance(described, dict):
-        return "", {}
-    settings = described.get("settings", {})
-    name = described.get("base") or described.get("class", "")
-    return str(name), settings if isinstance(settings, dict) else {}
+    return usual * min(1.0, (1 - case.health.setup.momentum) / 0.1)
 
 
 def scales_inputs_itself(case: Case) -> bool:
     """Return whether the model's only input first meets a layer that brings it to scale."""
-    classes = [str(layer.get("class")) for layer in layers_of(case)]
+    classes = [layer.kind for layer in case.health.setup.layers]
     working = [c for c in classes if c not in _RESHAPING and not c.startswith("Random")]
-    single = len(_inputs(case)) <= 1
+    single = len(case.health.setup.tensors("inputs")) <= 1
     return single and bool(working) and working[0] in SCALING_LAYERS
-
-
-def layers_of(case: Case) -> list[dict[str, object]]:
-    """Return what was recorded of each layer."""
-    layers = case.health.environment.get("layers", [])
-    return [layer for layer in layers if isinstance(layer, dict)]
-
-
-def _inputs(case: Case) -> dict[str, object]:
-    batch = case.health.environment.get("batch", {})
-    inputs = batch.get("inputs", {}) if isinstance(batch, dict) else {}
-    return inputs if isinstance(inputs, dict) else {}
 
 
 def _largest_measure(case: Case) -> tuple[str, float] | None:
     """Return the input column of the largest scale, ids that an embedding looks up left out."""
-    embeds = any(str(layer.get("class")).endswith("Embedding") for layer in layers_of(case))
+    embeds = any(layer.kind.endswith("Embedding") for layer in case.health.setup.layers)
     places = case.health.places(Signal.INPUT_MEAN)
     kept = [where for where in places if not (embeds and _holds_ids(case, where))]
     scales = [(where, derived.column_scale(case.health, "input", where)) for where in kept]
@@ -224,8 +201,7 @@ def _holds_ids(case: Case, where: str) -> bool:
 
 
 def _is_distance(case: Case) -> bool:
-    losses = case.health.environment.get("losses", [])
-    names = [str(loss.get("name", "")) for loss in losses if isinstance(loss, dict)]
+    names = [loss.name for loss in case.health.setup.losses]
     return not any("entropy" in name or "hinge" in name for name in names)
 
 

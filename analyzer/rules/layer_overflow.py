@@ -50,7 +50,8 @@ def check(case: Case) -> Answer:
         return None
     if trouble.kind == "-inf":
         return RuledOut(CAUSE, "no overflow of exp gives -Inf")
-    if _is_builtin(case, trouble.where) and _activation(case, trouble.where) != "exponential":
+    layer = case.health.setup.layer(trouble.where)
+    if layer.builtin and layer.activation != "exponential":
         return CannotTell(CAUSE, (f"the operations before and inside {trouble.where}",))
     source = _source(case, trouble.where)
     if source is None:
@@ -99,8 +100,7 @@ def _source(case: Case, where: str) -> tuple[Signal, str] | None:
 
 
 def _limit(case: Case) -> float:
-    policy = str(case.health.environment.get("dtype_policy"))
-    return LARGEST_EXPONENT.get(policy, LARGEST_EXPONENT_FLOAT32)
+    return LARGEST_EXPONENT.get(case.health.setup.dtype_policy, LARGEST_EXPONENT_FLOAT32)
 
 
 def _reach(case: Case, where: str, largest: float) -> float:
@@ -108,7 +108,7 @@ def _reach(case: Case, where: str, largest: float) -> float:
 
     A layer with weights multiplies first, in attention twice: (input x weight norm) squared.
     """
-    if not _layer(case, where).get("parameters"):
+    if not case.health.setup.layer(where).parameters:
         return largest
     path = where.split(" (")[0] + "/"
     moment = case.at(case.first_step)
@@ -145,21 +145,6 @@ def _largest_input(case: Case) -> str | None:
         for where in case.health.places(Signal.INPUT_MAX)
     ]
     return max(known)[1] if known else None
-
-
-def _layer(case: Case, where: str) -> dict[str, object]:
-    layers = case.health.environment.get("layers", [])
-    path = where.split(" (")[0]
-    found = [layer for layer in layers if isinstance(layer, dict) and layer.get("path") == path]
-    return found[0] if found else {}
-
-
-def _activation(case: Case, where: str) -> str:
-    return str(_layer(case, where).get("activation", ""))
-
-
-def _is_builtin(case: Case, where: str) -> bool:
-    return bool(_layer(case, where).get("builtin"))
 
 
 RULE: Final = Rule(

@@ -96,12 +96,12 @@ def _gives_probabilities(case: Case, output: str) -> bool:
 
     Exact zeros are ordinary after a ReLU, and say nothing of a logarithm.
     """
-    where = str(case.health.environment.get("output_layers", {}).get(output, "")).split(" (")[0]
-    for layer in case.health.environment.get("layers", []):
-        if isinstance(layer, dict) and layer.get("path") == where:
-            known = str(layer.get("activation", ""))
-            return known in {"sigmoid", "softmax"} or (known == "" and not layer.get("builtin"))
-    return not where
+    setup = case.health.setup
+    where = setup.output_layers.get(output)
+    if where is None:
+        return True
+    layer = setup.layer(where)
+    return layer.activation in {"sigmoid", "softmax"} or not (layer.activation or layer.builtin)
 
 
 def _at_the_edge(moment: Moment) -> Evidence | None:
@@ -126,8 +126,8 @@ def _at_the_edge(moment: Moment) -> Evidence | None:
 
 
 def _is_builtin(case: Case) -> bool:
-    losses = case.health.environment.get("losses", [])
-    return bool(losses) and all(isinstance(x, dict) and x.get("builtin") for x in losses)
+    losses = case.health.setup.losses
+    return bool(losses) and all(loss.builtin for loss in losses)
 
 
 RULE: Final = Rule(

@@ -26,12 +26,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from analyzer.evidence import Case, above, all_of
+from analyzer.evidence import Case
 from analyzer.findings import Answer, Finding, RuledOut
 from analyzer.rules._columns import (
     WORDS,
     bad_columns,
-    counts,
+    bad_values,
     is_bad_in_every_row,
     listed,
     recorded_place,
@@ -54,20 +54,13 @@ def check(case: Case) -> Answer:
     place = recorded_place(case, "input", trouble.where)
     if is_bad_in_every_row(case, place):
         return RuledOut(CAUSE, f"{trouble.where} is bad in every row, not in some", 0.2)
-    moment = case.at(trouble.step)
-    total = int(moment.total(counts("input"), place))
-    rows = moment.recorded(Signal.BATCH_SIZE)
-    of_rows = f" of {int(rows)} rows" if rows else ""
-    facts = all_of(
-        moment.shows(
-            trouble.signal,
-            above(0),
-            where=place,
-            because=f"{total} value{'s' if total > 1 else ''}{of_rows} in this batch; "
-            "nothing before it in the step, and nothing in earlier steps, was bad",
-        )
+    fact = bad_values(
+        case,
+        "input",
+        trouble,
+        because="; nothing before it in the step, and nothing in earlier steps, was bad",
     )
-    if facts is None:
+    if fact is None:
         return None
     others = [w for w in bad_columns(case, "input", trouble.step) if w != place]
     also = f" (also {listed(others)})" if others else ""
@@ -75,7 +68,7 @@ def check(case: Case) -> Answer:
         f"The batch of step {trouble.step} holds {WORDS[trouble.kind]} in {trouble.where}{also}: "
         "the data is bad before the model sees it."
     )
-    return Finding(CAUSE, trouble.step, 0.99, "error", summary, facts)
+    return Finding(CAUSE, trouble.step, 0.99, "error", summary, (fact,))
 
 
 RULE: Final = Rule(

@@ -23,9 +23,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from analyzer.evidence import Case, above, all_of
+from analyzer.evidence import Case
 from analyzer.findings import Answer, Finding, RuledOut
-from analyzer.rules._columns import WORDS, counts, recorded_place
+from analyzer.rules._columns import WORDS, bad_values
 from analyzer.rules._rule import Remedy, Rule
 from tb_nan_plugin.signals import Phase, Signal
 
@@ -44,27 +44,14 @@ def check(case: Case) -> Answer:
             else "every target was finite"
         )
         return RuledOut(CAUSE, f"{before}, up to step {trouble.step}")
-    moment = case.at(trouble.step)
-    place = recorded_place(case, "target", trouble.where)
-    total = int(moment.total(counts("target"), place))
-    rows = moment.recorded(Signal.BATCH_SIZE)
-    of_rows = f" of {int(rows)} rows" if rows else ""
-    facts = all_of(
-        moment.shows(
-            trouble.signal,
-            above(0),
-            where=place,
-            because=f"{total} value{'s' if total > 1 else ''}{of_rows} in this batch, while every "
-            "input was finite",
-        )
-    )
-    if facts is None:
+    fact = bad_values(case, "target", trouble, because=", while every input was finite")
+    if fact is None:
         return None
     summary = (
         f"The batch of step {trouble.step} holds {WORDS[trouble.kind]} in its targets "
         f"({trouble.where}): the loss cannot be finite, whatever the model predicts."
     )
-    return Finding(CAUSE, trouble.step, 0.99, "error", summary, facts)
+    return Finding(CAUSE, trouble.step, 0.99, "error", summary, (fact,))
 
 
 RULE: Final = Rule(

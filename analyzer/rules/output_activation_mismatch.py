@@ -30,6 +30,7 @@ from typing import Final
 import numpy as np
 
 from analyzer.derived import Progress, prediction_width
+from analyzer.environment import Tensor
 from analyzer.evidence import Case, Evidence
 from analyzer.findings import Answer, Finding
 from analyzer.rules._rule import Remedy, Rule
@@ -70,30 +71,18 @@ def check(case: Case) -> Answer:
     """Compare what the output layer can give with what the targets and the loss ask for."""
     if case.trouble is not None:
         return None
-    for name, where in case.health.environment.get("output_layers", {}).items():
-        activation = _activation(case, str(where))
+    for name, where in case.health.setup.output_layers.items():
+        activation = case.health.setup.layer(where).activation
         if activation == "softmax" and prediction_width(case.health) == 1:
-            return _single_softmax(case, str(where))
+            return _single_softmax(case, where)
         answer = None
         if activation in RANGES and _least_confidence(case) is not None:
-            answer = _out_of_reach(case, str(name), str(where), activation)
+            answer = _out_of_reach(case, name, where, activation)
         elif activation not in PROBABILITIES:
-            answer = _no_probability(case, str(name), str(where), activation)
+            answer = _no_probability(case, name, where, activation)
         if answer is not None:
             return answer
     return None
-
-
-def _activation(case: Case, where: str) -> str:
-    path = where.split(" (")[0]
-    for layer in case.health.environment.get("layers", []):
-        if isinstance(layer, dict) and layer.get("path") == path:
-            return str(layer.get("activation", ""))
-    return ""
-
-
-def _losses(case: Case) -> list[dict[str, object]]:
-    return [x for x in case.health.environment.get("losses", []) if isinstance(x, dict)]
 
 
 def _least_confidence(case: Case) -> float | None:
@@ -102,19 +91,18 @@ def _least_confidence(case: Case) -> float | None:
     Of a loss of the user's own it is likely where predictions and targets have one shape, and then
     only a training that learned nothing is blamed.
     """
-    losses = _losses(case)
-    if losses and all(x.get("builtin") and x.get("name") in DISTANCES for x in losses):
+    losses = case.health.setup.losses
+    if losses and all(loss.builtin and loss.name in DISTANCES for loss in losses):
         return 0.85
     stuck = case.outcome.progress is Progress.STUCK
-    own = bool(losses) and not any(x.get("builtin") for x in losses)
+    own = bool(losses) and not any(loss.builtin for loss in losses)
     return 0.6 if own and stuck and _same_shape(case) else None
 
 
 def _same_shape(case: Case) -> bool:
-    batch = case.health.environment.get("batch", {})
-    wanted, given = batch.get("targets", {}).get("", {}), batch.get("predictions", {}).get("", {})
-    floats = "float" in str(wanted.get("dtype", ""))
-    return floats and wanted.get("shape") is not None and wanted["shape"] == given.get("shape")
+    wanted = case.health.setup.tensors("targets").get("", Tensor())
+    given = case.health.setup.tensors("predictions").get("", Tensor())
+    return "float" in wanted.dtype and wanted.shape is not None and wanted.shape == given.shape
 
 
 def _out_of_reach(case: Case, name: str, where: str, activation: str) -> Finding | None:
@@ -165,7 +153,7 @@ def _shares(least: Floats, most: Floats, low: float, high: float) -> tuple[float
 
 def _no_probability(case: Case, name: str, where: str, activation: str) -> Finding | None:
     """Look for a cross-entropy of probabilities behind an output that gives none."""
-    names = {str(x.get("name")) for x in _losses(case) if not x.get("from_logits")}
+    names = {loss.name for loss in case.health.setup.losses if not loss.from_logits}
     if not names & CROSS_ENTROPIES or case.outcome.progress is not Progress.STUCK:
         return None
     low = case.health.series(Signal.PREDICTION_MIN, name)

@@ -42,7 +42,7 @@ def check(case: Case) -> Answer:
     """Look for a hidden layer that is mostly saturated in a training that is stuck."""
     if case.trouble is not None or case.outcome.progress is not Progress.STUCK:
         return None
-    outputs = set(case.health.environment.get("output_layers", {}).values())
+    outputs = set(case.health.setup.output_layers.values())
     found = []
     for where in case.health.places(Signal.SATURATED_FRACTION):
         series = case.health.series(Signal.SATURATED_FRACTION, where)

@@ -26,21 +26,21 @@ def data(features: int = 2, steps: int = 60, seed: int = 7) -> tuple[Floats, Flo
 
 def descend(x: Floats, y: Floats, rate: float = 0.05) -> dict[str, list[float]]:
     """Train Dense(1) on mean squared error, one pass; return the columns of its health record."""
-    kernel = np.full((x.shape[1], 1), 0.1, np.float32)
-    bias = np.zeros(1, np.float32)
+    kernel: Floats = np.full((x.shape[1], 1), 0.1, np.float32)
+    bias: Floats = np.zeros(1, np.float32)
     record: dict[str, list[float]] = {}
     with np.errstate(all="ignore"):
         for start in range(0, len(x), ROWS):
             rows, wanted = x[start : start + ROWS], y[start : start + ROWS]
             before = {"kernel": kernel, "bias": bias}
             output = rows @ kernel + bias
-            slope = (2 / len(rows)) * (output - wanted)
+            slope = np.float32(2 / len(rows)) * (output - wanted)
             gradients = {"kernel": rows.T @ slope, "bias": slope.sum(axis=0)}
             loss = float(np.mean((output - wanted) ** 2, dtype=np.float32))
             for key, number in _row(rows, wanted, before, output, loss, gradients, rate).items():
                 record.setdefault(key, []).append(float(number))
-            kernel = kernel - np.float32(rate) * gradients["kernel"]
-            bias = bias - np.float32(rate) * gradients["bias"]
+            kernel = (kernel - rate * gradients["kernel"]).astype(np.float32)
+            bias = (bias - rate * gradients["bias"]).astype(np.float32)
     return record
 
 
