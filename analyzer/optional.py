@@ -21,11 +21,12 @@ def needed(package: str, purpose: str, install: str = "") -> Any:
     Raises:
         MissingPackageError: It is not installed.
     """
+    whole = package.partition(".")[0]
     try:
         return import_module(package)
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != package.partition(".")[0]:
+        if error.name is None or error.name.partition(".")[0] != whole:
             raise
         raise MissingPackageError(
-            f"{purpose} needs the package {package}: pip install {install or package}"
+            f"{purpose} needs the package {whole}: pip install {install or whole}"
         ) from None

@@ -9,7 +9,7 @@ from typing import BinaryIO, Protocol
 from analyzer.events.event_file import EventFile
 from analyzer.events.log_dir import LogDir, survey
 from analyzer.events.records import FileRecords
-from analyzer.events.remote import RemoteLogDir, is_url
+from analyzer.events.remote import RemoteLogDir, is_url, local_path
 from analyzer.sources import Growing
 
 Signature = tuple[object, ...]
@@ -38,7 +38,8 @@ def place_of(log_dir: str | os.PathLike[str]) -> Place:
         LogDirError: A package is missing that the URL needs.
     """
     path = os.fspath(log_dir)
-    return RemoteLogDir(path) if is_url(path) else LocalLogDir(path)
+    local = local_path(path)
+    return RemoteLogDir(path) if local is None else LocalLogDir(local)
 
 
 class LocalLogDir:
@@ -116,6 +117,3 @@ class LogDirSpec:
                 path = os.path.realpath(os.path.expanduser(path))
             paths[path] = name
         return cls(text, tuple((name, path) for path, name in paths.items()))
-
-
-AnyLogDir = "str | os.PathLike[str] | LogDirSpec"

@@ -2,7 +2,8 @@
 
 Laws:
 
-1. A URL is what has a scheme and `://`, as for TensorBoard; anything else is a local path.
+1. A URL is what has a scheme and `://`, as for TensorBoard; anything else is a local path, and so
+   is what follows `file://`: only the walk over local folders knows of links that lead in circles.
 2. A remote directory is listed once a survey, in one request where the store can do so.
 3. Whatever a store raises becomes an OSError or a LogDirError: stores have errors of their own.
 """
@@ -26,6 +27,7 @@ from analyzer.events.records import FileRecords
 from analyzer.optional import MissingPackageError, needed
 
 URL: Final = re.compile(r"[a-zA-Z][0-9a-zA-Z.+-]*://")
+HERE: Final = "file://"
 # What stores call the things by which one can tell that a file has changed.
 STAMPS: Final = ("size", "mtime", "created", "updated", "LastModified", "last_modified", "ETag",
                  "etag", "generation")  # fmt: skip
@@ -89,14 +91,14 @@ class RemoteLogDir:
 
     def name(self, path: str) -> str:
         """Return a file's path below the log directory."""
-        return posixpath.relpath(path, self._root or "/")
+        return path[len(self._root) :].strip("/")
 
     def file(self, path: str) -> RemoteFile:
         """Return what reads a file."""
         return RemoteFile(self._system, path)
 
     def _name(self, folder: str) -> str:
-        return self.name(folder) if folder != self._root else "."
+        return self.name(folder) or "."
 
 
 class RemoteFile:
@@ -131,6 +133,13 @@ class RemoteFile:
 def is_url(path: str) -> bool:
     """Tell whether this is a URL rather than a path."""
     return URL.match(path) is not None
+
+
+def local_path(path: str) -> str | None:
+    """Return the path on this machine that is meant, or None if it lies elsewhere."""
+    if path.startswith(HERE):
+        return path[len(HERE) :]
+    return None if is_url(path) else path
 
 
 def _sentence(error: Exception) -> str:
