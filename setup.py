@@ -1,4 +1,7 @@
-"""The build: which packages, which entry points, and the frontend inside the wheel.
+"""The build: which packages, which entry points, the frontend inside the wheel, and the scanner.
+
+The scanner of event files is compiled if it can be. If not, everything is installed without it:
+`analyzer.events.reference` then does the same, more slowly.
 
 Metadata and the settings of every tool are in pyproject.toml.
 """
@@ -7,7 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from setuptools import Command, find_packages, setup
+from setuptools import Command, Extension, find_packages, setup
 from setuptools.command.build import build
 from setuptools.command.sdist import sdist
 
@@ -17,6 +20,32 @@ sys.path.insert(0, str(HERE / "frontend"))
 import toolchain  # noqa: E402
 
 WAY_OUT = "A released wheel carries the built frontend and needs no Node."
+
+
+SCANNER = Path("analyzer", "events", "_scanner.pyx")
+NATIVE = sorted(
+    path.relative_to(HERE).as_posix() for path in HERE.glob("analyzer/events/native/*.h")
+)
+
+
+def extensions():
+    """Return the scanner, as an extension that may fail to build; none without Cython."""
+    try:
+        from Cython.Build import cythonize
+    except ImportError:
+        return []
+    flags = [] if sys.platform == "win32" else ["-O3"]
+    scanner = Extension(
+        "analyzer.events._scanner",
+        [SCANNER.as_posix()],
+        include_dirs=[SCANNER.parent.as_posix()],
+        depends=NATIVE,
+        extra_compile_args=flags,
+    )
+    built = cythonize([scanner], build_dir="build")
+    for extension in built:
+        extension.optional = True  # which Cython does not hand on
+    return built
 
 
 class BuildFrontend(Command):
@@ -64,6 +93,7 @@ class SourceDistribution(sdist):
 
 
 setup(
+    ext_modules=extensions(),
     packages=find_packages(include=["tb_nan_plugin", "tb_nan_plugin.*", "analyzer", "analyzer.*"]),
     package_data={"tb_nan_plugin": ["py.typed", "static/**"], "analyzer": ["py.typed"]},
     include_package_data=False,  # the line above says it all; MANIFEST.in is for the sdist

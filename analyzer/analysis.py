@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from analyzer.evidence import Case
 from analyzer.findings import Finding
 from analyzer.scalars import BadTag, accuracy_remarks, bad_tags, growth_sentence
-from analyzer.series import Health, Run
+from analyzer.series import Attempt, Health, Run
 from analyzer.verdict import Verdict, judge, unknown
 from tb_nan_plugin.record import Column, Manifest, RowBlock
 from tb_nan_plugin.signals import Kind, Phase, Signal
@@ -51,34 +51,64 @@ class Analysis:
 
 
 def analyze_run(run: Run) -> Analysis:
-    """Judge one run by its health record, or by its scalars where there is none."""
-    notes = (*run.problems, *accuracy_remarks(run))
-    if run.attempts:
-        return _by_health(run, notes)
-    if run.scalars:
-        return _by_scalars(run, notes)
-    broken = any(s.status in ("corrupt", "not-events", "unreadable") for s in run.sources)
-    return Analysis(run, "unreadable" if broken else "empty", None, None, (), notes)
-
-
-def _by_health(run: Run, notes: tuple[str, ...]) -> Analysis:
+    """Judge the first attempt of a run that failed, or the last: by its health record, if any."""
+    attempts = run.attempts or ((Attempt(1, scalars=run.scalars),) if run.scalars else ())
+    if not attempts:
+        broken = any(s.status in ("corrupt", "not-events", "unreadable") for s in run.sources)
+        return Analysis(run, "unreadable" if broken else "empty", None, None, (), run.problems)
     harmless: set[Column] = set()
-    troubles = [_trouble(health, harmless) for health in run.attempts]
-    bad = [index for index, trouble in enumerate(troubles) if trouble is not None]
-    index = bad[0] if bad else len(troubles) - 1
-    health, trouble = run.attempts[index], troubles[index]
-    if len(troubles) > 1:
+    looked_at = [_look_at(run, attempt, harmless) for attempt in attempts]
+    remarks = dict.fromkeys(remark for one in looked_at for remark in accuracy_remarks(one.part))
+    notes = (*run.problems, *remarks)
+    chosen = next((one for one in looked_at if one.failed), looked_at[-1])
+    if len(attempts) > 1:
         notes = (
             *notes,
-            f"This directory holds {len(troubles)} attempts at a training; "
-            f"this is about attempt {index + 1}, the {'first that failed' if bad else 'last'}.",
+            f"This directory holds {len(attempts)} attempts at a training; this is about attempt "
+            f"{chosen.attempt.number}, the {'first that failed' if chosen.failed else 'last'}.",
         )
-    notes = (*notes, *_harmless_notes(harmless), *_unobserved(health))
+    notes = (*notes, *_harmless_notes(harmless))
+    if chosen.attempt.health is not None:
+        return _by_health(run, chosen, chosen.attempt.health, notes)
+    return _by_scalars(run, chosen, notes)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What the first look at an attempt shows, before any rule is asked.
+
+    Attributes:
+        part: The run as if it had this attempt only.
+        trouble: The first trouble in its health record.
+        tag: The tag to name if there is none, or no record.
+    """
+
+    attempt: Attempt
+    part: Run
+    trouble: Trouble | None
+    tag: BadTag | None
+
+    @property
+    def failed(self) -> bool:
+        return self.trouble is not None or self.tag is not None
+
+
+def _look_at(run: Run, attempt: Attempt, harmless: set[Column]) -> _Look:
+    part = replace(run, scalars=attempt.scalars, attempts=(attempt,))
+    if attempt.health is None:
+        decisive = [b for b in bad_tags(part) if b.phase is not Phase.METRIC]
+        return _Look(attempt, part, None, decisive[0] if decisive else None)
+    trouble = _trouble(attempt.health, harmless)
+    return _Look(attempt, part, trouble, _outside_the_step(part))
+
+
+def _by_health(run: Run, look: _Look, health: Health, notes: tuple[str, ...]) -> Analysis:
+    trouble = look.trouble
+    notes = (*notes, *_unobserved(health))
     verdict, findings = judge(Case(health, trouble))
     if trouble is None:
-        outside = _outside_the_step(run)
-        if outside is not None:
-            return _of_tag(run, outside, notes, findings)
+        if look.tag is not None:
+            return _of_tag(run, look.tag, notes, findings)
         return Analysis(run, "unhealthy" if verdict else "healthy", None, verdict, findings, notes)
     first = FirstNonfinite(
         trouble.step,
@@ -173,13 +203,11 @@ def _outside_the_step(run: Run) -> BadTag | None:
     return found[0] if found else None
 
 
-def _by_scalars(run: Run, notes: tuple[str, ...]) -> Analysis:
-    found = bad_tags(run)
-    decisive = [b for b in found if b.phase is not Phase.METRIC]
-    benign = [b for b in found if b.phase is Phase.METRIC]
+def _by_scalars(run: Run, look: _Look, notes: tuple[str, ...]) -> Analysis:
+    benign = [b for b in bad_tags(run) if b.phase is Phase.METRIC]
     notes = (*notes, *(_metric_note(b) for b in benign))
-    if decisive:
-        return _of_tag(run, decisive[0], notes, ())
+    if look.tag is not None:
+        return _of_tag(run, look.tag, notes, ())
     return Analysis(run, "healthy", None, None, (), notes)
 
 

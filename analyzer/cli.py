@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from analyzer import demo
+from analyzer import demo, export
 
 if TYPE_CHECKING:
     from analyzer.report import Progress, Report
@@ -19,6 +19,7 @@ Find out why a training went NaN, from its TensorBoard event files.
 \b
 tb-nan analyze logs          the verdict on every run below logs
 tb-nan logs                  the same
+tb-nan scalars logs          every scalar point, as a table, CSV or Parquet
 tb-nan demo                  train a small model that goes NaN, and explain it
 tensorboard --logdir logs    the same verdicts, in the tab "NaN"
 """
@@ -45,7 +46,14 @@ class _AnalyzeByDefault(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
 )
-@click.version_option(package_name="tb-nan-plugin", prog_name="tb-nan")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda ctx, _, asked: _print_version(ctx) if asked else None,
+    help="Show the version, and which reader of event files is active.",
+)
 def main() -> None:
     """Parse the command line; what it does is in the commands."""
     # A name that the output cannot encode is shown by its code points, rather than ending it all.
@@ -54,7 +62,12 @@ def main() -> None:
 
 
 @main.command(epilog=EXIT_CODES)
-@click.argument("log_dir", type=click.Path(readable=False))
+@click.argument("log_dir", type=click.Path(readable=False), required=False)
+@click.option(
+    "--logdir-spec",
+    metavar="NAME:PATH,...",
+    help="Several log directories, named as by TensorBoard's --logdir_spec, in place of LOG_DIR.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON (docs/report.md).")
 @click.option(
     "--fail-on",
@@ -64,31 +77,55 @@ def main() -> None:
     help="From which status on the exit code is 1: nonfinite (also silent), unhealthy (also "
     "recovered), or never.",
 )
-def analyze(log_dir: str, *, as_json: bool, fail_on: str) -> None:
+def analyze(log_dir: str | None, *, logdir_spec: str | None, as_json: bool, fail_on: str) -> None:
     """Say of every run below LOG_DIR whether and why it went NaN.
 
     LOG_DIR is any TensorBoard log directory: with NaNMonitor's records the cause is named; from
     ordinary scalars the first bad point is found, and what is missing for a cause is said.
     """
-    report = _read(log_dir)
+    if (log_dir is None) == (logdir_spec is None):
+        raise click.UsageError("Give either LOG_DIR or --logdir-spec.")
+    report = _read(log_dir, logdir_spec)
     if as_json:
         _print_json(report)
     else:
         _print_report(report)
     if not report.readable:
-        _fail(f"no event file below {log_dir} could be read; the reasons are above")
+        _fail(f"no event file below {report.log_dir} could be read; the reasons are above")
     sys.exit(1 if report.fails(fail_on) else 0)
 
 
 main.add_command(demo.command)
+main.add_command(export.command)
 
 
-def _read(log_dir: str) -> Report:
+def _print_version(ctx: click.Context) -> None:
+    from importlib.metadata import version
+
+    from analyzer.events.selection import ReaderMissingError, selected
+
+    try:
+        reader = selected().NAME
+    except ReaderMissingError as error:
+        _fail(str(error))
+    click.echo(f"tb-nan, version {version('tb-nan-plugin')} ({reader} reader)")
+    ctx.exit()
+
+
+def _read(log_dir: str | None, logdir_spec: str | None) -> Report:
+    from analyzer.events.selection import ReaderMissingError, selected
+
+    try:
+        selected()
+    except ReaderMissingError as error:
+        _fail(str(error))
+    from analyzer.places import LogDirSpec
     from analyzer.report import LogDirError
     from analyzer.report import analyze as analyze_log_dir
 
     try:
-        return analyze_log_dir(log_dir, _progress())
+        where = log_dir if logdir_spec is None else LogDirSpec.parse(logdir_spec)
+        return analyze_log_dir(where or "", _progress())
     except LogDirError as error:
         _fail(str(error))
 

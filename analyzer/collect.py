@@ -1,26 +1,31 @@
 """Event files -> runs: the files of a directory put together, restarts told apart.
 
-Law: one damaged file, or one damaged block, costs what it held and nothing else; it is named.
+Laws:
+
+1. One damaged file, or one damaged block, costs what it held and nothing else; it is named.
+2. A collector reads each byte once: what is asked again costs what is new.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
+from analyzer.attempts import Written, divide
+from analyzer.events.log_dir import LogDirError, RunFiles
+from analyzer.histograms import histograms_of
+from analyzer.joined import JoinedScalars
+from analyzer.parallel import in_order
+from analyzer.places import LogDirSpec, Place, Signature, place_of
+from analyzer.series import Attempt, Health, Run
+from analyzer.sources import SourceFile
+from tb_nan_plugin.record import Manifest, RowBlock
 
-from analyzer.events.log_dir import LogDirError, RunFiles, survey
-from analyzer.events.records import FileRecords, ScalarColumns
-from analyzer.events.scanner import read_file
-from analyzer.series import Health, Run, Series, Source
-from tb_nan_plugin.record import Manifest, RecordError, RowBlock, unpack
-
-__all__ = ["Collection", "Collector", "LogDirError", "collect"]
+__all__ = ["Collection", "Collector", "LogDirError", "LogDirSpec", "collect"]
 
 Progress = Callable[[str, int, int], None]
-Signature = tuple[tuple[str, int, int], ...]
+LogDirs = str | os.PathLike[str] | LogDirSpec
 
 
 @dataclass(frozen=True)
@@ -38,11 +43,11 @@ class Collection:
     problems: tuple[str, ...]
 
 
-def collect(log_dir: str | os.PathLike[str], progress: Progress | None = None) -> Collection:
+def collect(log_dir: LogDirs, progress: Progress | None = None) -> Collection:
     """Read every event file below a directory.
 
     Args:
-        log_dir: Any TensorBoard log directory.
+        log_dir: Any TensorBoard log directory, a URL of one, or several by name.
         progress: Called before each file with its path, its number from 0, and how many there are.
 
     Raises:
@@ -51,19 +56,35 @@ def collect(log_dir: str | os.PathLike[str], progress: Progress | None = None) -
     return Collector(log_dir).collect(progress)
 
 
-class Collector:
-    """Reads a log directory again and again, and only those runs anew whose files have changed."""
+@dataclass
+class _KnownRun:
+    """A run as it was last read, and how its files looked then."""
 
-    def __init__(self, log_dir: str | os.PathLike[str], name: str = "") -> None:
+    place: Place
+    files: dict[str, tuple[Signature, SourceFile]]
+    run: Run | None = None
+
+    @property
+    def light(self) -> Callable[[Signature], bool]:
+        """Return what tells a file that no thread is needed for."""
+        return self.place.light
+
+
+class Collector:
+    """Reads a log directory again and again, and of each file only what is new."""
+
+    def __init__(self, log_dir: LogDirs, name: str = "") -> None:
         """Keep where to look.
 
         Args:
-            log_dir: Any TensorBoard log directory.
+            log_dir: Any TensorBoard log directory, a URL of one, or several by name.
             name: What `--logdir_spec` calls it; TensorBoard then puts it before the runs' names.
         """
-        self._log_dir = log_dir
-        self._name = name
-        self._known: dict[str, tuple[Signature, Run]] = {}
+        spec = log_dir if isinstance(log_dir, LogDirSpec) else None
+        self._shown = spec.text if spec is not None else os.fspath(log_dir)  # type: ignore[arg-type]
+        self._roots = spec.roots if spec is not None else ((name, self._shown),)
+        self._places: dict[str, Place] = {}
+        self._known: dict[str, _KnownRun] = {}
 
     def collect(self, progress: Progress | None = None) -> Collection:
         """Read what has changed; a run whose files have not is the same object as before.
@@ -71,99 +92,125 @@ class Collector:
         Raises:
             LogDirError: There is no such directory, it may not be read, or holds no event files.
         """
-        found = survey(self._log_dir)
-        total = sum(len(run.files) for run in found.runs.values())
-        known, self._known, done = self._known, {}, 0
-        for files in found.runs.values():
-            name = os.path.join(self._name, files.name) if self._name else files.name
-            signature = _signature(files.files)
-            before = known.get(name)
-            if before is None or before[0] != signature:
-                run = _read_run(name, files, found.path, done, total, progress)
-                before = (signature, run)
-            self._known[name] = before
-            done += len(files.files)
-        return Collection(found.path, tuple(run for _, run in self._known.values()), found.problems)
+        found, problems = self._survey()
+        before, self._known = self._known, {}
+        for name, (place, files) in found.items():
+            self._known[name] = _as_of_now(before.get(name), place, files)
+        self._read(progress)
+        runs = tuple(_run_of(name, known) for name, known in self._known.items())
+        return Collection(self._shown, runs, tuple(problems))
+
+    def _survey(self) -> tuple[dict[str, tuple[Place, RunFiles]], list[str]]:
+        found: dict[str, tuple[Place, RunFiles]] = {}
+        problems: list[str] = []
+        refused: list[str] = []
+        for group, root in self._roots:
+            try:
+                place = self._places.get(root) or place_of(root)
+                self._places[root] = place
+                listed = place.survey()
+            except LogDirError as error:
+                refused.append(str(error))
+                continue
+            problems.extend(listed.problems)
+            for run in listed.runs.values():
+                name = os.path.join(group, run.name) if group else run.name
+                if name in found:
+                    problems.append(f"A run {name} was left out: a later one has its name.")
+                found[name] = place, run
+        if len(refused) == len(self._roots):
+            raise LogDirError(" ".join(refused))
+        return dict(sorted(found.items())), [*problems, *refused]
+
+    def _read(self, progress: Progress | None) -> None:
+        """Read the files that have changed, large ones in threads, and forget their runs."""
+        pending: list[tuple[int, _KnownRun, str, Signature]] = []
+        total = 0
+        for known in self._known.values():
+            for path, (signature, _) in known.files.items():
+                now = known.place.signature(path)
+                if now != signature or not now:
+                    pending.append((total, known, path, now))
+                total += 1
+        heavy = [known.files[path][1] for _, known, path, now in pending if not known.light(now)]
+        done = in_order(SourceFile.read, heavy)
+        for number, known, path, signature in pending:
+            if progress is not None:
+                progress(path, number, total)
+            file = known.files[path][1]
+            if known.light(signature):
+                file.read()
+            else:
+                next(done)
+            known.files[path] = signature, file
+            known.run = None
 
 
-def _signature(files: Iterable[str]) -> Signature:
-    return tuple((path, *_size_and_time(path)) for path in files)
+def _as_of_now(known: _KnownRun | None, place: Place, found: RunFiles) -> _KnownRun:
+    """Return a run with the files that it has now, keeping what is known of them."""
+    if known is None or known.place is not place:
+        known = _KnownRun(place, {})
+    files = {
+        path: known.files.get(path) or ((), SourceFile(place.name(path), place.file(path)))
+        for path in found.files
+    }
+    # A file that has gone takes with it what it held.
+    same = known.files.keys() <= files.keys()
+    return _KnownRun(place, files, known.run if same else None)
 
 
-def _size_and_time(path: str) -> tuple[int, int]:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return -1, -1
-    return status.st_size, status.st_mtime_ns
+def _run_of(name: str, known: _KnownRun) -> Run:
+    if known.run is None:
+        known.run = _made(name, [source for _, source in known.files.values()])
+    return known.run
 
 
-def _read_run(
-    name: str, files: RunFiles, root: str, done: int, total: int, progress: Progress | None
-) -> Run:
-    sources: list[Source] = []
-    records: list[FileRecords] = []
-    for number, path in enumerate(files.files):
-        if progress is not None:
-            progress(path, done + number, total)
-        source, held = _read_source(path, root)
-        sources.append(source)
-        if held is not None:
-            records.append(held)
-    attempts, problems = _health(records)
-    return Run(name, _scalars(records), attempts, tuple(sources), problems)
-
-
-def _read_source(path: str, root: str) -> tuple[Source, FileRecords | None]:
-    name = os.path.relpath(path, root)
-    try:
-        held = read_file(path)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        return Source(name, "unreadable", 0, 0, f"The file cannot be read: {reason}."), None
-    state = held.state
-    return Source(name, state.status, held.events, state.bytes, state.reason), held
-
-
-def _scalars(records: Iterable[FileRecords]) -> Mapping[str, Series]:
-    parts: dict[str, list[ScalarColumns]] = {}
-    for held in records:
-        for tag, columns in held.scalars.items():
-            parts.setdefault(tag, []).append(columns)
-    return {tag: _joined(columns) for tag, columns in parts.items()}
-
-
-def _joined(parts: list[ScalarColumns]) -> Series:
-    if len(parts) == 1:
-        return Series(parts[0].steps, parts[0].values, parts[0].wall_times)
-    return Series(
-        np.concatenate([part.steps for part in parts]),
-        np.concatenate([part.values for part in parts]),
-        np.concatenate([part.wall_times for part in parts]),
+def _made(name: str, sources: Sequence[SourceFile]) -> Run:
+    problems: list[str] = []
+    blocks = _blocks(sources, problems)
+    written = [
+        Written(source.name, source.scalars, held, source.starts)
+        for source, held in zip(sources, blocks, strict=True)
+    ]
+    return Run(
+        name,
+        JoinedScalars([source.scalars for source in sources]),
+        tuple(_attempts(divide(written))),
+        tuple(source.source for source in sources),
+        tuple(problems),
+        histograms_of([(source.open, source.extents) for source in sources]),
     )
 
 
-def _health(records: Iterable[FileRecords]) -> tuple[tuple[Health, ...], tuple[str, ...]]:
+def _attempts(divided: Sequence[Sequence[Written]]) -> Iterator[Attempt]:
+    for number, parts in enumerate(divided, start=1):
+        blocks = [block for part in parts for block in part.health]
+        yield Attempt(
+            number,
+            tuple(part.file for part in parts),
+            JoinedScalars([part.scalars for part in parts]),
+            Health(blocks) if blocks else None,
+        )
+
+
+def _blocks(
+    sources: Sequence[SourceFile], problems: list[str]
+) -> list[list[tuple[Manifest, RowBlock]]]:
+    """Return the blocks of each file with their manifests, which may lie in an earlier file."""
     manifests: dict[bytes, Manifest] = {}
-    attempts: list[list[tuple[Manifest, RowBlock]]] = []
-    problems: list[str] = []
-    last = None
-    for held in records:
-        for block in held.health:
-            try:
-                content = unpack(block.data)
-            except RecordError as error:
-                problems.append(f"A health record near step {block.step} was left out: {error}.")
+    found: list[list[tuple[Manifest, RowBlock]]] = []
+    for source in sources:
+        found.append([])
+        for step, content in source.health:
+            if isinstance(content, str):
+                problems.append(content)
                 continue
             if isinstance(content, Manifest):
                 manifests[content.id] = content
                 continue
             manifest = manifests.get(content.manifest_id)
             if manifest is None or len(manifest.columns) != len(content.encodings):
-                problems.append(f"The health record near step {block.step} lacks its manifest.")
+                problems.append(f"The health record near step {step} lacks its manifest.")
                 continue
-            if last is None or int(content.steps[0]) <= last:
-                attempts.append([])
-            attempts[-1].append((manifest, content))
-            last = int(content.steps[-1])
-    return tuple(Health(blocks) for blocks in attempts), tuple(problems)
+            found[-1].append((manifest, content))
+    return found

@@ -6,14 +6,13 @@ not have is `reporters/as_json.py`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isnan
 from typing import Any, Final
 
 from analyzer.analysis import Analysis, FirstNonfinite, analyze_run
-from analyzer.collect import Collector, LogDirError, Progress
+from analyzer.collect import Collector, LogDirError, LogDirs, Progress
 from analyzer.evidence import Evidence
 from analyzer.findings import Finding
 from analyzer.timeline import Track, tracks
@@ -120,11 +119,11 @@ class Report:
         raise KeyError(run)
 
 
-def analyze(log_dir: str | os.PathLike[str], progress: Progress | None = None) -> Report:
+def analyze(log_dir: LogDirs, progress: Progress | None = None) -> Report:
     """Read every event file below a directory and say what is wrong with each run.
 
     Args:
-        log_dir: Any TensorBoard log directory, whoever wrote it.
+        log_dir: Any TensorBoard log directory, whoever wrote it: a path, a URL or a `LogDirSpec`.
         progress: Called before each file with its path, its number from 0, and how many there are.
 
     Raises:
@@ -136,7 +135,7 @@ def analyze(log_dir: str | os.PathLike[str], progress: Progress | None = None) -
 class Watch:
     """A log directory that is looked at again and again, while trainings write into it."""
 
-    def __init__(self, log_dir: str | os.PathLike[str], name: str = "") -> None:
+    def __init__(self, log_dir: LogDirs, name: str = "") -> None:
         """Keep where to look; `name` is what `--logdir_spec` calls it."""
         self._collector = Collector(log_dir, name)
         self._analyses: dict[int, Analysis] = {}
@@ -204,7 +203,7 @@ def nonfinite_to_dict(first: FirstNonfinite | None) -> dict[str, Any] | None:
 def _steps(analysis: Analysis) -> list[int]:
     """Return first and last step: of the health record if there is one, else of the scalars."""
     run = analysis.run
-    columns = [h.steps for h in run.attempts] or [s.steps for s in run.scalars.values()]
+    columns = [h.steps for h in run.health] or [s.steps for s in run.scalars.values()]
     return [int(edge) for steps in columns if len(steps) for edge in (steps.min(), steps.max())]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.environment import Environment
+from analyzer.optional import needed
 from tb_nan_plugin.record import Column, Manifest, RowBlock
 from tb_nan_plugin.signals import Signal
 
@@ -48,8 +49,37 @@ class Series:
         """Return the part whose values are finite."""
         return self._where(np.isfinite(self.values))
 
+    def to_pandas(self) -> Any:
+        """Return a `pandas.DataFrame` with the columns step, wall_time and value.
+
+        Raises:
+            MissingPackageError: pandas is not installed.
+        """
+        pandas = needed("pandas", "Series.to_pandas()")
+        columns = {"step": self.steps, "wall_time": self.wall_times, "value": self.values}
+        return pandas.DataFrame(columns)
+
     def _where(self, mask: npt.NDArray[np.bool_]) -> Series:
         return Series(self.steps[mask], self.values[mask], self.wall_times[mask])
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """How values were spread at one step.
+
+    Attributes:
+        step: The log's own step.
+        wall_time: Seconds since the epoch.
+        left: float64, shape (k,), where each bin begins.
+        right: float64, shape (k,), where it ends.
+        counts: float64, shape (k,), how many values lie in it.
+    """
+
+    step: int
+    wall_time: float
+    left: Floats
+    right: Floats
+    counts: Floats
 
 
 class Health:
@@ -135,20 +165,45 @@ class Source:
 
 
 @dataclass(frozen=True, eq=False)
+class Attempt:
+    """One go at a training: a stretch of a run in which the steps do not start again.
+
+    Attributes:
+        number: Counted from 1 within the run.
+        files: The sources that it was read from, in order.
+        scalars: Its part of each tag that it has points of.
+        health: Its health record; None where `NaNMonitor` did not record.
+    """
+
+    number: int
+    files: tuple[str, ...] = ()
+    scalars: Mapping[str, Series] = field(default_factory=dict)
+    health: Health | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Run:
     """Everything read from one TensorBoard run.
 
     Attributes:
         name: As TensorBoard names it.
-        scalars: Ordinary scalars by tag, each on the axis that its writer chose.
-        attempts: The health record, one entry for each time the training (re)started from an
-            earlier step in this directory; empty where `NaNMonitor` did not record.
+        scalars: All points of each tag in the order written, each on the axis that its writer
+            chose.
+        attempts: The same points and the health record, one entry for each time the training
+            (re)started from an earlier step; empty where there is neither.
         sources: The files.
         problems: Sentences about blocks that could not be used.
+        histograms: The histograms of each tag that has any, decoded when they are asked for.
     """
 
     name: str
     scalars: Mapping[str, Series] = field(default_factory=dict)
-    attempts: tuple[Health, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
     sources: tuple[Source, ...] = ()
     problems: tuple[str, ...] = ()
+    histograms: Mapping[str, Sequence[Histogram]] = field(default_factory=dict)
+
+    @property
+    def health(self) -> tuple[Health, ...]:
+        """Return the health record of each attempt that has one, in their order."""
+        return tuple(a.health for a in self.attempts if a.health is not None)

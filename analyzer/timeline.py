@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from analyzer import derived
 from analyzer.roles import Role, role_of
-from analyzer.series import Floats, Ints, Run, Series
+from analyzer.series import Attempt, Floats, Ints, Run, Series
 from tb_nan_plugin.signals import Signal
 
 MOST_SERIES: Final = 40  # a page draws no more; the report holds the rest
@@ -69,8 +69,10 @@ def tracks(run: Run, bins: int) -> list[Track]:
 
 
 def _of_health(run: Run, bins: int) -> Iterator[Track]:
-    for number, health in enumerate(run.attempts, start=1):
-        suffix = f" (attempt {number})" if len(run.attempts) > 1 else ""
+    for attempt in run.attempts:
+        health, suffix = attempt.health, _suffix(run, attempt)
+        if health is None:
+            continue
         columns: tuple[tuple[str, str, RoleName, Series | None], ...] = (
             ("loss", "Loss of each batch", "loss", health.series(Signal.LOSS)),
             ("gradient_norm", "Gradient norm", "gradient_norm", derived.gradient_norm(health)),
@@ -90,10 +92,18 @@ def _of_health(run: Run, bins: int) -> Iterator[Track]:
 
 
 def _of_scalars(run: Run, bins: int) -> Iterator[Track]:
-    for tag in sorted(run.scalars):
-        series = run.scalars[tag]
-        role = _ROLES[role_of(tag, run.name)]
-        yield Track(tag, tag, role, "tag", len(series), binned(series, bins))
+    """Draw attempts apart: a line that goes back is none."""
+    parts = [(_suffix(run, attempt), attempt.scalars) for attempt in run.attempts]
+    for suffix, scalars in parts or [("", run.scalars)]:
+        for tag in sorted(scalars):
+            series = scalars[tag]
+            role = _ROLES[role_of(tag, run.name)]
+            name = tag + suffix
+            yield Track(name, name, role, "tag", len(series), binned(series, bins))
+
+
+def _suffix(run: Run, attempt: Attempt) -> str:
+    return f" (attempt {attempt.number})" if len(run.attempts) > 1 else ""
 
 
 def binned(series: Series, bins: int) -> Bins:

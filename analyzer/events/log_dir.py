@@ -8,7 +8,7 @@ Sources: tensorboard/backend/event_processing/io_wrapper.py, tensorboard/data/se
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -83,7 +83,7 @@ def survey(log_dir: StrPath) -> LogDir:
         else:
             runs[name] = RunFiles(name, directory, files)
     if not runs:
-        raise LogDirError(_nothing_in(root, walk.problems))
+        raise LogDirError(no_event_files(root, walk.problems))
     return LogDir(root, dict(sorted(runs.items())), tuple(walk.problems))
 
 
@@ -113,7 +113,8 @@ def _not_a_folder(root: str) -> str:
     return f"{_shown(root)} is a file; give the folder that training wrote its logs to."
 
 
-def _nothing_in(root: str, problems: list[str]) -> str:
+def no_event_files(root: str, problems: Sequence[str] = ()) -> str:
+    """Return the sentence for a log directory without any."""
     but = f" ({problems[0].rstrip('.')})" if problems else ""
     return (
         f"{_shown(root)} holds no event files, whose names contain {EVENT_FILE_MARK!r}{but}; "

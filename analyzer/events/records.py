@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -42,6 +43,28 @@ class HealthBytes:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Extents:
+    """Where the values of one tag lie that are no single numbers; all have shape (n,), n >= 0.
+
+    Bytes `offsets[i]` to `offsets[i] + sizes[i]` of the file are a whole Summary.Value message.
+
+    Attributes:
+        steps: int64, of the event that carries the value.
+        wall_times: float64, seconds since the epoch by the writer's clock.
+        offsets: int64, bytes from the beginning of the file.
+        sizes: int64, bytes.
+        kinds: uint8, which member of the oneof it holds, by its number in summary.proto:
+            3 an old histogram, 4 an image, 5 a histogram, 6 audio, 8 a tensor.
+    """
+
+    steps: npt.NDArray[np.int64]
+    wall_times: npt.NDArray[np.float64]
+    offsets: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]
+    kinds: npt.NDArray[np.uint8]
+
+
 @dataclass(frozen=True, slots=True)
 class FileState:
     """How much of a file could be read.
@@ -65,7 +88,7 @@ class FileState:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FileRecords:
-    """Everything read from one file.
+    """What was read from one file: everything, or what is new since it was last read.
 
     Attributes:
         scalars: The points of every tag that holds single numbers, by tag.
@@ -73,16 +96,24 @@ class FileRecords:
         other_tags: How many values each tag has that are no single number: histograms, images,
             text, tensors, and values that hold metadata only.
         events: How many events were read, file header and graph included.
-        first_wall_time: Of the first event, in seconds since the epoch; None without events.
+        first_wall_time: Of the file's first event, in seconds since the epoch; None without
+            events.
         session_starts: (index of the event in this file, its step) of each SessionLog START,
             by which TensorFlow 1 marks a restart.
-        state: How much of the file could be read.
+        state: How much of the file could be read, from its beginning on.
+        extents: Where the values of `other_tags` lie, for those that hold more than metadata.
+        file_version: What the writer calls the format; None if it did not say.
+        anew: The file was replaced or shortened, so this is all of it, and what was read of it
+            before is void.
     """
 
-    scalars: dict[str, ScalarColumns]
+    scalars: Mapping[str, ScalarColumns]
     health: list[HealthBytes]
     other_tags: dict[str, int]
     events: int
     first_wall_time: float | None
     session_starts: list[tuple[int, int]]
     state: FileState
+    extents: Mapping[str, Extents] = field(default_factory=dict)
+    file_version: str | None = None
+    anew: bool = False

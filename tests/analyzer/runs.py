@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from analyzer.evidence import Case
-from analyzer.series import Health, Run, Series
+from analyzer.series import Attempt, Health, Run, Series
 from tb_nan_plugin.record import (
     TAG,
     Column,
@@ -124,7 +125,10 @@ def series(points: Sequence[float] | Mapping[int, float]) -> Series:
 def run(*attempts: Health, name: str = "run", scalars: Points | None = None) -> Run:
     """A run as `collect` would return it."""
     tags = {tag: series(points) for tag, points in (scalars or {}).items()}
-    return Run(name, tags, attempts)
+    made = [Attempt(number, health=health) for number, health in enumerate(attempts, start=1)]
+    if made:
+        made[-1] = replace(made[-1], scalars=tags)
+    return Run(name, tags, tuple(made) or ((Attempt(1, scalars=tags),) if tags else ()))
 
 
 def event_file(

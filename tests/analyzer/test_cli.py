@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 import tb_nan_plugin
 from analyzer import cli
+from analyzer.events import scanner
 from tests.analyzer.commands import MODULE, run_module
 from tests.analyzer.reported import STATUSES, write_run
 from tests.analyzer.runs import event_file, write
@@ -132,7 +133,8 @@ def test_help_and_version_need_neither_a_directory_nor_stderr() -> None:
     for option in ("--help", "--version"):
         result = run_module(option)
         assert (result.returncode, result.stderr) == (0, "")
-    assert run_module("--version").stdout == f"tb-nan, version {tb_nan_plugin.__version__}\n"
+    said = f"tb-nan, version {tb_nan_plugin.__version__} ({scanner.ACTIVE} reader)\n"
+    assert run_module("--version").stdout == said
 
 
 # --- Bad input

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from analyzer.collect import Collector, LogDirError, collect
+from analyzer.events.event_file import EventFile
 from analyzer.events.records import FileRecords
-from analyzer.events.scanner import read_file
 from analyzer.series import Run
 from tb_nan_plugin.record import TAG
 from tb_nan_plugin.signals import Signal
@@ -25,7 +25,7 @@ def only(log_dir: Path) -> Run:
 def losses(run: Run) -> list[dict[int, float]]:
     """Loss by step of every attempt."""
     found = []
-    for health in run.attempts:
+    for health in run.health:
         loss = health.series(Signal.LOSS)
         assert loss is not None
         found.append(dict(zip(loss.steps.tolist(), loss.values.tolist(), strict=True)))
@@ -101,7 +101,7 @@ def test_rows_without_their_manifest_are_named(tmp_path: Path) -> None:
 
     run = only(tmp_path)
 
-    assert run.attempts == ()
+    assert run.health == ()
     assert run.problems == ("The health record near step 0 lacks its manifest.",)
 
 
@@ -113,7 +113,7 @@ def test_rows_with_more_columns_than_their_manifest_names_are_left_out(tmp_path:
 
     run = only(tmp_path)
 
-    assert run.attempts == ()
+    assert run.health == ()
     assert run.problems == ("The health record near step 0 lacks its manifest.",)
 
 
@@ -161,15 +161,14 @@ def test_a_flipped_bit_costs_one_record(tmp_path: Path) -> None:
 def test_a_file_that_vanishes_or_may_not_be_read_does_not_stop_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from analyzer import collect as module
-
-    def refuse(path: str) -> FileRecords:
+    def refuse(file: EventFile) -> FileRecords:
+        path = str(file._path)
         if path.endswith("1700000000.host"):
             raise PermissionError(13, "Permission denied", path)
-        return original(path)
+        return original(file)
 
-    original = read_file
-    monkeypatch.setattr(module, "read_file", refuse)
+    original = EventFile.read
+    monkeypatch.setattr(EventFile, "read", refuse)
     write(tmp_path, event_file(scalars={"loss": [1.0]}), 0)
     write(tmp_path, event_file(scalars={"loss": [2.0]}), 1)
 
@@ -247,5 +246,5 @@ def test_our_tag_without_our_plugin_is_not_taken_for_a_health_record(tmp_path: P
     foreign = wire.event(step, wire.value(TAG, "text", tensor=wire.text(block)))
     write(tmp_path, wire.file_of(wire.version(), foreign))
 
-    assert only(tmp_path).attempts == ()
+    assert only(tmp_path).health == ()
     assert only(tmp_path).problems == ()

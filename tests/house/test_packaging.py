@@ -2,12 +2,14 @@
 
 import importlib
 import json
+import os
 import re
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from configparser import ConfigParser
 from dataclasses import dataclass
 from email import message_from_string
@@ -43,9 +45,17 @@ class Built:
         return message_from_string(self.dist_info("METADATA"))
 
 
-def build(source: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def build(
+    source: Path, *arguments: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "build", *arguments, "--outdir", str(source / "dist")]
-    return subprocess.run([*command, str(source)], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [*command, str(source)],
+        env=os.environ | dict(environment or {}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +92,31 @@ def test_the_wheel_has_the_version_that_the_package_says(built: Built) -> None:
     assert built.metadata["Version"] == said
 
 
-def test_the_wheel_is_for_every_platform(built: Built) -> None:
-    assert "Tag: py3-none-any" in built.dist_info("WHEEL")
+def test_the_wheel_holds_the_compiled_scanner_but_none_of_its_sources(built: Built) -> None:
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    assert f"analyzer/events/_scanner{suffix}" in built.in_wheel
+    assert f"Tag: cp{sys.version_info.major}{sys.version_info.minor}-" in built.dist_info("WHEEL")
+    assert [name for name in built.in_wheel if name.endswith((".pyx", ".h", ".c"))] == []
+
+
+def test_the_source_distribution_holds_the_sources_of_the_scanner_and_nothing_made_of_them(
+    built: Built,
+) -> None:
+    native = built.source / "analyzer" / "events" / "native"
+    headers = {path.relative_to(built.source).as_posix() for path in native.glob("*.h")}
+    assert headers | {"analyzer/events/_scanner.pyx"} <= built.in_sdist
+    made = (".c", ".so", ".pyd")
+    assert [name for name in built.in_sdist if name.endswith(made)] == []
+
+
+def test_without_a_compiler_the_wheel_is_built_without_the_scanner(source_tree: Path) -> None:
+    outcome = build(source_tree, "--wheel", environment={"CC": "false", "CXX": "false"})
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    (wheel,) = (source_tree / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as opened:
+        names = opened.namelist()
+    assert "analyzer/events/reference.py" in names
+    assert [name for name in names if "_scanner." in name] == []
 
 
 def test_the_wheel_names_the_command_and_the_tensorboard_plugin(built: Built) -> None:

@@ -17,6 +17,7 @@ CORPUS = Path(__file__).resolve().parents[3].parent / "shared" / "corpus"
 TRUTH = CORPUS / "truth.json"
 
 pytestmark = [
+    pytest.mark.usefixtures("twin"),
     pytest.mark.corpus,
     pytest.mark.skipif(
         not TRUTH.is_file(), reason="the corpus of real event files is not beside this checkout"

@@ -31,6 +31,8 @@ from tests.analyzer.events.wire import (
     version,
 )
 
+pytestmark = pytest.mark.usefixtures("twin")
+
 EVENTS = [version(), *(scalar("loss", step, step / 2) for step in range(5))]
 FILE = file_of(*EVENTS)
 ENDS = [len(file_of(*EVENTS[:count])) for count in range(len(EVENTS) + 1)]
@@ -268,7 +270,7 @@ def test_a_file_that_may_not_be_read_raises(
     path = tmp_path / "events.out.tfevents.1"
     path.write_bytes(FILE)
 
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(builtins, "open", refuse)

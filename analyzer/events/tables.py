@@ -1,0 +1,108 @@
+"""What a scanner hands over: columns of many tags in one array each, cut when asked for.
+
+Laws:
+
+1. A tag costs its text and one place in an index, not objects: a file may have millions of them.
+2. Tags are in the order of their first row; all arrays are read-only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.events.records import Extents, HealthBytes, ScalarColumns
+
+Columns = TypeVar("Columns")
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+class _Table(Mapping[str, Columns]):
+    """Rows of several tags, tag after tag: tag i has the rows from starts[i] to starts[i + 1]."""
+
+    __slots__ = ("_columns", "_index", "_starts")
+
+    def __init__(
+        self, tags: Sequence[str], starts: Integers, *columns: npt.NDArray[np.generic]
+    ) -> None:
+        self._index = {tag: number for number, tag in enumerate(tags)}
+        self._starts = starts
+        self._columns = columns
+        for column in columns:
+            column.flags.writeable = False
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._index)
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def __contains__(self, tag: object) -> bool:
+        return tag in self._index
+
+    def _rows(self, tag: str) -> tuple[Any, ...]:
+        number = self._index[tag]
+        rows = slice(int(self._starts[number]), int(self._starts[number + 1]))
+        return tuple(column[rows] for column in self._columns)
+
+
+class ScalarTable(_Table[ScalarColumns]):
+    """The points of every tag that has any: steps, wall times and values."""
+
+    __slots__ = ()
+
+    def __getitem__(self, tag: str) -> ScalarColumns:
+        return ScalarColumns(*self._rows(tag))
+
+
+class ExtentTable(_Table[Extents]):
+    """Where the values lie that are no single numbers: steps, wall times, offsets, sizes, kinds."""
+
+    __slots__ = ()
+
+    def __getitem__(self, tag: str) -> Extents:
+        return Extents(*self._rows(tag))
+
+
+class Haul(NamedTuple):
+    """What a scanner gathered since it was last asked.
+
+    Attributes:
+        scalars: Points by tag.
+        health: The blocks of the plugin `nan`.
+        other_tags: How many other values each tag has, by tag.
+        extents: Where those lie that hold anything.
+        sessions: (index of the event, its step, its status) of each SessionLog.
+    """
+
+    scalars: ScalarTable
+    health: list[HealthBytes]
+    other_tags: dict[str, int]
+    extents: ExtentTable
+    sessions: list[tuple[int, int, int]]
+
+
+class Tally(NamedTuple):
+    """What a scanner counted since the beginning of its file.
+
+    Attributes:
+        events: Payloads that are an Event.
+        blank: Those of them that say nothing at all, as other messages look when read as Events.
+        refused: Payloads that are none though their checksum is right.
+        refused_bytes: Bytes of their frames.
+        first_refused: Where the first of those begins, in bytes; 0 if there is none.
+        first_wall_time: Of the first event, in seconds since the epoch; None without events.
+        file_version: What the first event with a file_version says; None without one.
+    """
+
+    events: int
+    blank: int
+    refused: int
+    refused_bytes: int
+    first_refused: int
+    first_wall_time: float | None
+    file_version: str | None
