@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from analyzer.environment import Tensor
-from analyzer.series import Health, Series
+from analyzer.series import Health, Series, median
 from tb_nan_plugin.signals import Signal
 
 EARLY_STEPS: Final = 10  # "the first batches": before training has changed much
@@ -163,7 +163,7 @@ def column_scale(health: Health, stem: str, where: str) -> float | None:
         return None
     squares = np.hypot(mean.values[:EARLY_STEPS], std.values[:EARLY_STEPS])
     finite = squares[np.isfinite(squares)]
-    return float(np.median(finite)) if len(finite) else None
+    return median(finite) if len(finite) else None
 
 
 def largest_column(health: Health, stem: str) -> tuple[str, float] | None:

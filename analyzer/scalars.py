@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from analyzer.roles import Role, role_of
-from analyzer.series import Run, Series
+from analyzer.series import Run, Series, median
 from tb_nan_plugin.signals import Kind, Phase
 
 PHASES: Final = {
@@ -97,7 +97,7 @@ def growth_sentence(bad: BadTag) -> str:
     if len(before) == 1:
         return "One finite point came before; that shows no trend."
     start, last = (
-        float(np.median(np.abs(before[: max(1, len(before) // 10)]))),
+        median(np.abs(before[: max(1, len(before) // 10)])),
         float(abs(before[-1])),
     )
     if start > 0 and last > 10 * start:

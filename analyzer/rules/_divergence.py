@@ -15,7 +15,7 @@ import numpy as np
 from analyzer import derived
 from analyzer.derived import Progress, decades
 from analyzer.evidence import Case, Evidence
-from analyzer.series import Series
+from analyzer.series import Series, median
 from tb_nan_plugin.signals import Phase, Signal
 
 GROWTH_DECADES: Final = 1.0  # loss or gradients ten times their first value: no ordinary noise
@@ -79,9 +79,9 @@ def _grown(series: Series) -> float:
     values = values[values > 0]
     if len(values) < 2:
         return 0.0
-    start = float(np.median(values[: max(1, len(values) // 10)]))
+    start = median(values[: max(1, len(values) // 10)])
     end = values[-3:] if len(values) > 5 else values[-1:]
-    return decades(float(np.median(end)) / start)
+    return decades(median(end) / start)
 
 
 def growth_fact(case: Case, *, because: str) -> Evidence | None:

@@ -34,7 +34,7 @@ from analyzer.environment import Tensor
 from analyzer.evidence import Case, Evidence
 from analyzer.findings import Answer, Finding
 from analyzer.rules._rule import Remedy, Rule
-from analyzer.series import Floats
+from analyzer.series import Floats, median
 from tb_nan_plugin.signals import Signal
 
 CAUSE: Final = "output-activation-mismatch"
@@ -148,7 +148,7 @@ def _shares(least: Floats, most: Floats, low: float, high: float) -> tuple[float
     wide = np.isfinite(spread) & (spread > 0)
     if not wide.any():
         return 0.0, 0.0
-    return float(np.median(below_by[wide])), float(np.median(above_by[wide]))
+    return median(below_by[wide]), median(above_by[wide])
 
 
 def _no_probability(case: Case, name: str, where: str, activation: str) -> Finding | None:

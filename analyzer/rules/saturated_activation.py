@@ -26,12 +26,11 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
-
 from analyzer.derived import Progress, largest_column
 from analyzer.evidence import Case, Evidence
 from analyzer.findings import Answer, Finding
 from analyzer.rules._rule import Remedy, Rule
+from analyzer.series import median
 from tb_nan_plugin.signals import Signal
 
 CAUSE: Final = "saturated-activation"
@@ -48,7 +47,7 @@ def check(case: Case) -> Answer:
         series = case.health.series(Signal.SATURATED_FRACTION, where)
         if series is None or where in outputs:
             continue
-        share = float(np.median(series.values[len(series) // 2 :]))
+        share = median(series.values[len(series) // 2 :])
         if share > MOST:
             found.append((share, where, series))
     if not found:

@@ -31,7 +31,7 @@ from analyzer.derived import Progress
 from analyzer.evidence import Case, Evidence
 from analyzer.findings import Answer, Finding
 from analyzer.rules._rule import Remedy, Rule
-from analyzer.series import Floats
+from analyzer.series import Floats, median
 from tb_nan_plugin.signals import Signal
 
 CAUSE: Final = "vanishing-gradient"
@@ -105,7 +105,7 @@ def _layers(case: Case) -> list[tuple[str, Floats]]:
             continue
         layer = place.rpartition("/")[0]
         before = layers.get(layer)
-        if before is None or np.median(series.values) > np.median(before[1]):
+        if before is None or median(series.values) > median(before[1]):
             layers[layer] = (place, series.values)
     return list(layers.values())
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import resource
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -58,9 +58,15 @@ def test_the_verdict_on_a_small_directory_comes_within_the_promised_time(
 
     durations = []
     for _ in range(7):
-        start = time.perf_counter()
+        before = processor_seconds()
         result = run_module(logs, PYTHONPYCACHEPREFIX=cache)
-        durations.append(time.perf_counter() - start)
+        durations.append(processor_seconds() - before)
         assert result.returncode == 1
 
     assert min(durations) < SECONDS, sorted(durations)
+
+
+def processor_seconds() -> float:
+    """Of all finished child processes: what they take where nothing else keeps the machine busy."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
