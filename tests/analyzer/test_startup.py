@@ -14,6 +14,7 @@ from tests.analyzer.reported import write_run
 
 FRAMEWORKS = ["tensorflow", "keras", "jax", "torch"]
 SECONDS = 0.4
+TRIES = 15  # on a busy machine the same work takes longer, by any clock
 
 LOADED = """
 import json, sys
@@ -56,8 +57,8 @@ def test_the_verdict_on_a_small_directory_comes_within_the_promised_time(
     cache = str(tmp_path_factory.mktemp("bytecode"))
     run_module(logs, PYTHONPYCACHEPREFIX=cache)
 
-    durations = []
-    for _ in range(7):
+    durations: list[float] = []
+    while len(durations) < TRIES and min(durations, default=SECONDS) >= SECONDS:
         before = processor_seconds()
         result = run_module(logs, PYTHONPYCACHEPREFIX=cache)
         durations.append(processor_seconds() - before)
