@@ -86,19 +86,25 @@ class Restart:
 
 def divide(files: Sequence[Written]) -> list[list[Written]]:
     """Put what the files hold into attempts, in the order written."""
+    if len(files) > 1:
+        return _divide_several(files)
+    parts = (part for file in files for part in _parts(file))
+    return [[part] for part in parts if part.scalars or part.health]
+
+
+def _divide_several(files: Sequence[Written]) -> list[list[Written]]:
     attempts: list[list[Written]] = []
     reached: dict[str, int] = {}
     for file in files:
         for number, part in enumerate(_parts(file)):
             if not part.scalars and not part.health:
                 continue
-            if number or not attempts or (len(files) > 1 and _starts_again(part, reached)):
+            if number or not attempts or _starts_again(part, reached):
                 attempts.append([])
                 reached = {}
             attempts[-1].append(part)
-            if len(files) > 1:
-                for tag, step in part.lasts():
-                    reached[tag] = max(step, reached.get(tag, step))
+            for tag, step in part.lasts():
+                reached[tag] = max(step, reached.get(tag, step))
     return attempts
 
 

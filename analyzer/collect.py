@@ -64,6 +64,11 @@ class _KnownRun:
     files: dict[str, tuple[Signature, SourceFile]]
     run: Run | None = None
 
+    @property
+    def light(self) -> Callable[[Signature], bool]:
+        """Return what tells a file that no thread is needed for."""
+        return self.place.light
+
 
 class Collector:
     """Reads a log directory again and again, and of each file only what is new."""
@@ -118,7 +123,7 @@ class Collector:
         return dict(sorted(found.items())), [*problems, *refused]
 
     def _read(self, progress: Progress | None) -> None:
-        """Read the files that have changed, in threads, and forget the runs made of them."""
+        """Read the files that have changed, large ones in threads, and forget their runs."""
         pending: list[tuple[int, _KnownRun, str, Signature]] = []
         total = 0
         for known in self._known.values():
@@ -127,12 +132,17 @@ class Collector:
                 if now != signature or not now:
                     pending.append((total, known, path, now))
                 total += 1
-        done = in_order(lambda item: item[1].files[item[2]][1].read(), pending)
+        heavy = [known.files[path][1] for _, known, path, now in pending if not known.light(now)]
+        done = in_order(SourceFile.read, heavy)
         for number, known, path, signature in pending:
             if progress is not None:
                 progress(path, number, total)
-            next(done)
-            known.files[path] = signature, known.files[path][1]
+            file = known.files[path][1]
+            if known.light(signature):
+                file.read()
+            else:
+                next(done)
+            known.files[path] = signature, file
             known.run = None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from analyzer.events.event_file import EventFile
 from analyzer.events.log_dir import LogDir, survey
@@ -13,6 +13,8 @@ from analyzer.events.remote import RemoteLogDir, is_url, local_path
 from analyzer.sources import Growing
 
 Signature = tuple[object, ...]
+
+LIGHT: Final = 1 << 18  # bytes; below that two threads take longer than one, as measured
 
 
 class Place(Protocol):
@@ -23,6 +25,9 @@ class Place(Protocol):
 
     def signature(self, path: str) -> Signature:
         """Return what changes when a file does."""
+
+    def light(self, signature: Signature) -> bool:
+        """Tell whether a file is read sooner than handed to another thread."""
 
     def name(self, path: str) -> str:
         """Return a file's path below the log directory."""
@@ -48,6 +53,7 @@ class LocalLogDir:
     def __init__(self, path: str) -> None:
         """Keep the path."""
         self._path = path
+        self._prefix = os.path.join(path, "")
 
     def survey(self) -> LogDir:
         """List the runs.
@@ -63,10 +69,16 @@ class LocalLogDir:
             status = os.stat(path)
         except OSError:
             return ()
-        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+        return status.st_size, status.st_dev, status.st_ino, status.st_mtime_ns
+
+    def light(self, signature: Signature) -> bool:
+        """Tell whether a file is so small that reading it is mostly Python's own work."""
+        return not signature or int(str(signature[0])) < LIGHT
 
     def name(self, path: str) -> str:
         """Return a file's path below the log directory."""
+        if path.startswith(self._prefix):
+            return path[len(self._prefix) :]
         return os.path.relpath(path, self._path)
 
     def file(self, path: str) -> Growing:

@@ -20,7 +20,7 @@ from tensorboard.plugins.histogram import metadata
 from tensorboard.util.tensor_util import make_ndarray, make_tensor_proto
 
 import analyzer
-from analyzer import LogDirSpec
+from analyzer import LogDirSpec, places
 from analyzer.events.event_file import EventFile
 from analyzer.histograms import UnreadableHistogramError
 from analyzer.optional import MissingPackageError
@@ -227,6 +227,7 @@ def test_files_are_read_by_several_threads_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(places, "LIGHT", 0)
     for number in range(2):
         put(tmp_path / str(number), events([number]))
     together = threading.Barrier(2, timeout=10)
@@ -276,7 +277,8 @@ first = threading.Lock()
 EventFile.read = read
 signal.signal(signal.SIGINT, signal.default_int_handler)
 os.cpu_count = lambda: 4
-import analyzer
+import analyzer, analyzer.places
+analyzer.places.LIGHT = 0
 analyzer.read(sys.argv[1])
 """
 
