@@ -96,7 +96,7 @@ def test_the_wheel_holds_the_compiled_scanner_but_none_of_its_sources(built: Bui
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     assert f"analyzer/events/_scanner{suffix}" in built.in_wheel
     assert f"Tag: cp{sys.version_info.major}{sys.version_info.minor}-" in built.dist_info("WHEEL")
-    assert [name for name in built.in_wheel if name.endswith((".pyx", ".h", ".c"))] == []
+    assert [name for name in built.in_wheel if name.endswith((".pyx", ".pxd", ".h", ".c"))] == []
 
 
 def test_the_source_distribution_holds_the_sources_of_the_scanner_and_nothing_made_of_them(
@@ -104,7 +104,7 @@ def test_the_source_distribution_holds_the_sources_of_the_scanner_and_nothing_ma
 ) -> None:
     native = built.source / "analyzer" / "events" / "native"
     headers = {path.relative_to(built.source).as_posix() for path in native.glob("*.h")}
-    assert headers | {"analyzer/events/_scanner.pyx"} <= built.in_sdist
+    assert headers | {f"analyzer/events/_scanner.{end}" for end in ("pxd", "pyx")} <= built.in_sdist
     made = (".c", ".so", ".pyd")
     assert [name for name in built.in_sdist if name.endswith(made)] == []
 

@@ -14,6 +14,7 @@
 #ifndef TB_NAN_SCAN_H
 #define TB_NAN_SCAN_H
 
+#include "columns.h"
 #include "memo.h"
 
 #define HEADER 12
@@ -21,23 +22,6 @@
 #define LONGEST 0x7FFFFFFFu /* Protocol Buffers refuse messages of 2 GiB */
 
 enum { BLOCK_ENDS, LENGTH_FAILS, PAYLOAD_FAILS };
-
-typedef struct { double *items; size_t capacity; } F64Column;
-typedef struct { int64_t *items; size_t capacity; } I64Column;
-typedef struct { uint32_t *items; size_t capacity; } U32Column;
-typedef struct { uint8_t *items; size_t capacity; } U8Column;
-
-typedef struct { size_t count; U32Column tags; I64Column steps; F64Column walls, values; } Points;
-typedef struct {
-    size_t count;
-    U32Column tags;
-    I64Column steps, offsets, sizes;
-    F64Column walls;
-    U8Column kinds;
-} Rows;
-typedef struct { size_t count; I64Column steps, offsets, sizes; F64Column walls; } Blocks;
-typedef struct { size_t count; I64Column events, steps, statuses; } Sessions;
-typedef struct { size_t count; U32Column tags; } Order;
 
 typedef struct {
     Tags tags;
@@ -56,15 +40,6 @@ typedef struct {
     Event event;
     Memo memos[MEMOS];
 } Scan;
-
-#define ROOM(column, count) \
-    make_room((void **)&(column).items, &(column).capacity, (count) + 1, sizeof *(column).items)
-
-static int order_add(Order *order, uint32_t tag) {
-    if (!ROOM(order->tags, order->count)) return 0;
-    order->tags.items[order->count++] = tag;
-    return 1;
-}
 
 static inline int add_point(Scan *scan, double wall_time, int64_t step, uint32_t id,
                             double number) {
@@ -280,8 +255,6 @@ static void scan_clear(Scan *scan) {
     scan->points.count = scan->rows.count = scan->blocks.count = scan->sessions.count = 0;
     scan->point_tags.count = scan->other_tags.count = 0;
 }
-
-#define FREE(column) (free((column).items), (column).items = NULL, (column).capacity = 0)
 
 static void scan_free_rows(Scan *scan) {
     Points *points = &scan->points;
