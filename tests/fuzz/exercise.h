@@ -4,7 +4,10 @@
    1. The same bytes are read whole, in pieces, frame by frame without memos by the tables, and with
       memory that runs out. The first three must tell the same; the last must admit its failure.
    2. Every block is a copy of exactly its size, so a sanitizer sees each read past its end.
-   3. How a file is cut, and when memory runs out, depends on its bytes alone: a finding repeats. */
+   3. How a file is cut, and when memory runs out, depends on its bytes alone: a finding repeats.
+   4. The scanner holds at most HELD_EACH bytes for each byte of the file, and HELD_ALWAYS. Dearest
+      is a new tag of 2 bytes with an empty image: 8 bytes in the file; in memory a Tag of 64, a row
+      of 37, 4 in the order and 2 in the arena, each with as much to spare, and 4 slots of 4. */
 
 #ifndef TB_NAN_EXERCISE_H
 #define TB_NAN_EXERCISE_H
@@ -41,6 +44,9 @@ static int memalign_or_fail(void **p, size_t by, size_t size) {
             abort();                                                             \
         }                                                                        \
     } while (0)
+
+#define HELD_EACH 32
+#define HELD_ALWAYS ((size_t)1 << 15)
 
 enum { WHOLE, PIECES, FRAMES, STARVED, WAYS };
 
@@ -114,9 +120,27 @@ static void hear_rows(Listener *to, size_t file_size) {
     free(starts), free(counts), free(steps), free(offsets), free(sizes), free(walls), free(kinds);
 }
 
+#define SIZE(column) ((column).capacity * sizeof *(column).items)
+
+static size_t held(const Scan *scan) {
+    const Points *points = &scan->points;
+    const Rows *rows = &scan->rows;
+    const Blocks *blocks = &scan->blocks;
+    const Sessions *sessions = &scan->sessions;
+    const Tags *tags = &scan->tags;
+    return SIZE(points->tags) + SIZE(points->steps) + SIZE(points->walls) + SIZE(points->values) +
+           SIZE(rows->tags) + SIZE(rows->steps) + SIZE(rows->walls) + SIZE(rows->kinds) +
+           SIZE(rows->offsets) + SIZE(rows->sizes) + SIZE(blocks->steps) + SIZE(blocks->walls) +
+           SIZE(blocks->offsets) + SIZE(blocks->sizes) + SIZE(sessions->events) +
+           SIZE(sessions->steps) + SIZE(sessions->statuses) + SIZE(scan->point_tags.tags) +
+           SIZE(scan->other_tags.tags) + tags->capacity * sizeof(Tag) + tags->arena_capacity +
+           tags->slot_count * sizeof *tags->slots + scan->version_size;
+}
+
 /* Take over what was gathered, as the extension does. */
 static void hear(Listener *to, Bytes file, size_t file_size) {
     Scan *scan = &to->scan;
+    CLAIM(held(scan) <= HELD_ALWAYS + HELD_EACH * file_size);
     if (scan->tags.count > to->tag_count) {
         to->tags = realloc(to->tags, scan->tags.count * sizeof *to->tags);
         CLAIM(to->tags != NULL);

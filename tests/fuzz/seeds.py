@@ -47,6 +47,7 @@ def seeds() -> dict[str, bytes]:
         "numbers": file_of(version(), *(scalar("loss", step, 0.5) for step in range(120, 140))),
         "two-tags": file_of(*(scalar("ab"[step % 2], step, 0.5) for step in range(20))),
         "many-tags": file_of(event(1, *(value(f"t{n}", simple_value=n) for n in range(600)))),
+        "dear-tags": file_of(event(1, *(value(f"{n:02x}", image={}) for n in range(257)))),
         "many-events": file_of(*(scalar(f"{step % 70}", step, 1) for step in range(140))),
         "health": file_of(*(event(n, value("nan/h", "nan", tensor=text(b"x"))) for n in range(3))),
         "late-metadata": file_of(

@@ -65,11 +65,13 @@ def replay(program: Path, files: list[Path]) -> subprocess.CompletedProcess[str]
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """What the fuzzer found and what it began with, and a file long enough for large columns."""
+    """What the fuzzer found and what it began with, a file with long columns, one dear to keep."""
     folder = tmp_path_factory.mktemp("files")
     repeated = event(1, value("x", "scalars", tensor=tensor(1, float_val=[1])))
     long = file_of(*(scalar("loss", step, 0.5) for step in range(2_000)), *[repeated] * 2_000)
-    for name, data in (seeds() | {"long": long}).items():
+    names = (chr(33 + number % 94) + chr(33 + number // 94) for number in range(4_097))
+    dear = file_of(event(1, *(value(name, image={}) for name in names)))
+    for name, data in (seeds() | {"long": long, "dear": dear}).items():
         (folder / name).write_bytes(data)
     return sorted((FUZZ / "corpus").iterdir()) + sorted(folder.iterdir())
 
@@ -98,6 +100,10 @@ def test_no_file_that_the_fuzzer_found_makes_a_sanitizer_report(
         pytest.param(
             *("tags.h", "if (grown == NULL) return 0;", "", "null pointer"),
             id="memory that runs out",
+        ),
+        pytest.param(
+            *("tags.h", "wanted *= 2;", "wanted *= 32;", "not so: held(scan)"),
+            id="memory beyond what the file can ask for",
         ),
         pytest.param(
             *("tags.h", "    free(tags->arena);\n", "", "LeakSanitizer"), id="memory that is kept"
