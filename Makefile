@@ -10,6 +10,9 @@ VENV ?= .venv
 NAME ?=
 SERVE ?= 1
 MARKS ?= not e2e and not slow
+SECONDS ?= 60
+CLANG ?= clang
+FILES ?=
 
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
@@ -109,6 +112,26 @@ test-e2e: setup ## A real TensorBoard in a real browser
 	$(call section,test-e2e)
 	@browser="$$(sh tests/e2e/browser.sh)" && \
 	  TB_NAN_CHROMIUM="$$browser" $(PY) -m pytest -m e2e tests/e2e
+
+# --- Search. What is found lies in build/fuzz: inputs in corpus/, reports and their inputs in found/.
+
+FUZZED := build/fuzz
+
+.PHONY: fuzz
+fuzz: $(VENV)/.ready-dev $(FUZZED)/target ## libFuzzer and sanitizers on the C core: [SECONDS=1800] [FILES=seeds]
+	$(call section,fuzz ($(SECONDS) s))
+	@mkdir -p $(FUZZED)/corpus $(FUZZED)/found
+	@$(PY) -m tests.fuzz.seeds $(FUZZED)/seeds $(FILES)
+	@$(FUZZED)/target -max_total_time=$(SECONDS) -rss_limit_mb=2048 -timeout=10 -max_len=12288 \
+	  -dict=tests/fuzz/words.dict -artifact_prefix=$(FUZZED)/found/ -print_final_stats=1 \
+	  $(FUZZED)/corpus $(FUZZED)/seeds tests/fuzz/corpus
+
+$(FUZZED)/target: $(wildcard tests/fuzz/*.[ch] analyzer/events/native/*.h)
+	@mkdir -p $(@D)
+	@$(CLANG) -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined \
+	  -fno-sanitize-recover=all -Ianalyzer/events/native tests/fuzz/target.c -o $@ || { \
+	  echo 'The fuzzer needs clang with its libFuzzer (CLANG=clang-19 if it has another name).' >&2; \
+	  echo 'On Debian and Ubuntu: apt-get install clang libclang-rt-dev.' >&2; exit 1; }
 
 # --- Keep
 
