@@ -66,9 +66,7 @@ def _checksum() -> object:
     return select("compiled").masked_crc32c(BUFFER)
 
 
-def _compare(
-    title: str, work: Sequence[Callable[[], object]], rounds: int, seconds: float
-) -> None:
+def _compare(title: str, work: Sequence[Callable[[], object]], rounds: int, seconds: float) -> None:
     repeats = max(1, round(seconds / _turn(work, 1).wall))
     turns: dict[int, list[Turn]] = {1: [], 2: []}
     for _ in range(rounds):
