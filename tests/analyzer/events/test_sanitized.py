@@ -65,13 +65,15 @@ def replay(program: Path, files: list[Path]) -> subprocess.CompletedProcess[str]
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """What the fuzzer found and what it began with, a file with long columns, one dear to keep."""
+    """What the fuzzer found and what it began with, and three of their own kind."""
     folder = tmp_path_factory.mktemp("files")
     repeated = event(1, value("x", "scalars", tensor=tensor(1, float_val=[1])))
     long = file_of(*(scalar("loss", step, 0.5) for step in range(2_000)), *[repeated] * 2_000)
     names = (chr(33 + number % 94) + chr(33 + number // 94) for number in range(4_097))
     dear = file_of(event(1, *(value(name, image={}) for name in names)))
-    for name, data in (seeds() | {"long": long, "dear": dear}).items():
+    almost = file_of(*(scalar("lose" if step == 5 else "loss", step, 0.5) for step in range(9)))
+    made = {"long": long, "dear": dear, "almost": almost}
+    for name, data in (seeds() | made).items():
         (folder / name).write_bytes(data)
     return sorted((FUZZ / "corpus").iterdir()) + sorted(folder.iterdir())
 
