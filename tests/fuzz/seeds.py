@@ -30,6 +30,10 @@ NUMBERS: Final = {
     "bool": tensor(10, bool_val=[True]),
     "bfloat16": tensor(14, half_val=[0x7FC0]),
     "half": tensor(19, half_val=[0x0001]),
+    "half-content": tensor(19, tensor_content=b"\x01\x80"),
+    "bfloat16-content": tensor(14, tensor_content=b"\xc0\x7f"),
+    "uint32-content": tensor(22, tensor_content=b"\0\0\0\x80"),
+    "long-content": tensor(9, tensor_content=b"\0" * 7 + b"\x80"),
     "uint32": tensor(22, uint32_val=[1 << 31]),
     "uint64": tensor(23, uint64_val=[1 << 63]),
     "none": tensor(1),
@@ -68,6 +72,7 @@ def seeds() -> dict[str, bytes]:
             event_pb2.Event(wall_time=4, source_metadata={"writer": "w"}),
             event_pb2.Event(),
         ),
+        "variants": record(nested(48)) + record(nested(49)) + record(nested(60)),
         "groups": record(b"\x9b\x06" * 101 + b"\x9c\x06" * 101) + record(b"\x9b\x06\x9c\x06"),
     }
     whole = found["numbers"]
@@ -83,6 +88,16 @@ def seeds() -> dict[str, bytes]:
         payloads = (source.payload() for _ in range(8))
         found[f"hostile-{seed:02}"] = b"".join(record(part) for part in payloads if len(part) < 600)
     return found
+
+
+def nested(depth: int) -> bytes:
+    """Return an event with a tensor in so many variants: 48 are read, 49 are too deep."""
+    inner = b""
+    for number in [3, 15] * depth + [8, 1, 5]:
+        size = len(inner)
+        length = bytes([size]) if size < 128 else bytes([size & 0x7F | 0x80, size >> 7])
+        inner = bytes([number << 3 | 2]) + length + inner
+    return inner
 
 
 def beginning(data: bytes) -> bytes:
