@@ -20,6 +20,7 @@ from analyzer.parallel import in_order
 from analyzer.places import LogDirSpec, Place, Signature, place_of
 from analyzer.series import Attempt, Health, Run
 from analyzer.sources import SourceFile
+from analyzer.undisturbed import undisturbed
 from tb_nan_plugin.record import Manifest, RowBlock
 
 __all__ = ["Collection", "Collector", "LogDirError", "LogDirSpec", "collect"]
@@ -92,12 +93,13 @@ class Collector:
         Raises:
             LogDirError: There is no such directory, it may not be read, or holds no event files.
         """
-        found, problems = self._survey()
-        before, self._known = self._known, {}
-        for name, (place, files) in found.items():
-            self._known[name] = _as_of_now(before.get(name), place, files)
-        self._read(progress)
-        runs = tuple(_run_of(name, known) for name, known in self._known.items())
+        with undisturbed():
+            found, problems = self._survey()
+            before, self._known = self._known, {}
+            for name, (place, files) in found.items():
+                self._known[name] = _as_of_now(before.get(name), place, files)
+            self._read(progress)
+            runs = tuple(_run_of(name, known) for name, known in self._known.items())
         return Collection(self._shown, runs, tuple(problems))
 
     def _survey(self) -> tuple[dict[str, tuple[Place, RunFiles]], list[str]]:

@@ -69,6 +69,8 @@ cdef extern from "native/split.h" nogil:
     uint32_t c_masked "masked_crc32c"(const uint8_t*, size_t)
     void tags_setup(Tags*, uint64_t, uint64_t)
     size_t scan_block(Scan*, const uint8_t*, size_t, int64_t, int*)
+    void guard_setup()
+    int64_t c_scan_mapped "scan_mapped"(Scan*, int, int64_t, int64_t)
     size_t c_find_header "find_header"(const uint8_t*, size_t)
     void scan_clear(Scan*)
     void scan_free_rows(Scan*)

@@ -16,6 +16,7 @@
 
 #define MEMO_BYTES 128
 #define MEMOS 256
+#define MEMOS_FROM 256 /* points */
 
 typedef struct {
     uint32_t tag;

@@ -38,7 +38,7 @@ typedef struct {
     Bytes block;    /* where the present block begins in memory */
     int64_t offset; /* and in the file */
     Event event;
-    Memo memos[MEMOS];
+    Memo *memos; /* MEMOS of them, or NULL */
 } Scan;
 
 static inline int add_point(Scan *scan, double wall_time, int64_t step, uint32_t id,
@@ -131,6 +131,13 @@ static int keep_version(Scan *scan, Span version) {
     return 1;
 }
 
+/* Memos are larger than most files, so they are made where they pay. */
+static Memo *memos_of(Scan *scan) {
+    if (scan->memos == NULL && scan->points.count >= MEMOS_FROM)
+        scan->memos = calloc(MEMOS, sizeof *scan->memos);
+    return scan->memos;
+}
+
 static int take_event(Scan *scan, Span payload) {
     const Event *event = &scan->event;
     int taken = 1;
@@ -141,7 +148,9 @@ static int take_event(Scan *scan, Span payload) {
         if (taken && scan->points.count > points) {
             uint32_t id = scan->tags.last;
             uint8_t role = scan->tags.tags[id].role;
-            memo_make(&scan->memos[id % MEMOS], event, &event->values[0], payload, id, role);
+            Memo *memos = memos_of(scan);
+            if (memos != NULL)
+                memo_make(&memos[id % MEMOS], event, &event->values[0], payload, id, role);
         }
     } else if (event->what == WHAT_SUMMARY && event->count <= VALUES_KEPT) {
         for (size_t i = 0; taken && i < event->count; i++)
@@ -162,7 +171,7 @@ static int take_event(Scan *scan, Span payload) {
 /* Take an event that repeats an earlier one: 1 if it was, 0 if it must be parsed, -1 on failure. */
 static inline int take_repeated(Scan *scan, Span payload) {
     Tags *tags = &scan->tags;
-    if (tags->last == NO_TAG) return 0;
+    if (tags->last == NO_TAG || scan->memos == NULL) return 0;
     uint32_t id = tags->tags[tags->last].successor;
     if (id == NO_TAG) return 0;
     const Memo *memo = &scan->memos[id % MEMOS];
@@ -266,6 +275,8 @@ static void scan_free_rows(Scan *scan) {
     FREE(blocks->steps), FREE(blocks->walls), FREE(blocks->offsets), FREE(blocks->sizes);
     FREE(scan->sessions.events), FREE(scan->sessions.steps), FREE(scan->sessions.statuses);
     FREE(scan->point_tags.tags), FREE(scan->other_tags.tags);
+    free(scan->memos);
+    scan->memos = NULL;
 }
 
 static void scan_free(Scan *scan) {

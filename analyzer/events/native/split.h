@@ -3,7 +3,7 @@
 #ifndef TB_NAN_SPLIT_H
 #define TB_NAN_SPLIT_H
 
-#include "scan.h"
+#include "mapped.h"
 
 /* Both expect room for every row, and for one start more than there are tags. */
 static void split_points(Scan *scan, int64_t *starts, int64_t *steps, double *walls,
