@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.events.decode import UnreadableValueError, bytes_at
+from analyzer.events.numbers import joined
 from analyzer.events.records import Extents, FileRecords, HealthExtent, ScalarColumns
 from analyzer.series import Source
 from tb_nan_plugin.record import Manifest, RecordError, RowBlock, unpack
@@ -108,7 +109,10 @@ class _Columns:
         before, self._size = self._size, self._size + len(more.steps)
         self._steps = _with(self._steps, before, more.steps)
         self._wall_times = _with(self._wall_times, before, more.wall_times)
-        self._values = _with(self._values, before, more.values)
+        if more.values.dtype == self._values.dtype:
+            self._values = _with(self._values, before, more.values)
+        else:
+            self._values = joined([self._values[:before], more.values])
         columns = ScalarColumns(
             self._steps[: self._size], self._wall_times[: self._size], self._values[: self._size]
         )

@@ -22,8 +22,17 @@ cdef extern from "native/split.h" nogil:
     ctypedef struct U32Column:
         uint32_t* items
 
+    ctypedef struct U8Column:
+        uint8_t* items
+
     ctypedef struct Points:
         size_t count
+
+    ctypedef struct Exceeding:
+        size_t count
+        I64Column places
+        I64Column integers
+        U8Column kinds
 
     ctypedef struct Rows:
         size_t count
@@ -48,6 +57,7 @@ cdef extern from "native/split.h" nogil:
     ctypedef struct Scan:
         Tags tags
         Points points
+        Exceeding exceeding
         Rows rows
         Blocks blocks
         Sessions sessions

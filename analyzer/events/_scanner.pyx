@@ -242,7 +242,20 @@ cdef class Scanner:
             numbers[:count],
             floats[count : 2 * count],
             floats[2 * count : 3 * count],
+            exceeding=self._exceeding(),
         )
+
+    cdef list _exceeding(self):
+        cdef Exceeding* kept = &self._scan.exceeding
+        cdef size_t i
+        return [
+            (
+                kept.places.items[i],
+                kept.integers.items[i] if kept.kinds.items[i] == 1
+                else <uint64_t>kept.integers.items[i],
+            )
+            for i in range(kept.count)
+        ]
 
     cdef _take_others(self):
         cdef size_t tags = self._scan.other_tags.count, count = self._scan.rows.count

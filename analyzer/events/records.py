@@ -19,8 +19,8 @@ class ScalarColumns:
     Attributes:
         steps: int64, the log's own axis: may repeat, jump or start again.
         wall_times: float64, seconds since the epoch by the writer's clock.
-        values: float64. NaN and Inf are data here. Exact for every dtype but 64-bit integers
-            beyond 2**53.
+        values: float64; int64 or uint64 if the tag holds integers beyond 2**53 that a float64
+            would round, and nothing but integers. NaN and Inf are data here.
     """
 
     steps: npt.NDArray[np.int64]

@@ -55,7 +55,7 @@ Role = Literal["scalar", "health", "other"]
 Parse = Callable[[bytes], Any]
 Failures = tuple[type[Exception], ...]
 # Of one tag: steps, wall times, and what else a row has.
-PointRows: TypeAlias = "tuple[array[int], array[float], array[float]]"
+PointRows: TypeAlias = "tuple[array[int], array[float], array[float], dict[int, int]]"
 ExtentRows: TypeAlias = "tuple[array[int], array[float], array[int], array[int], array[int]]"
 
 
@@ -116,7 +116,13 @@ class Scanner:
         self._enter()
         try:
             points, extents = self._points, self._extents
-            scalars = ScalarTable(list(points), *_joined(list(points.values()), "qdd"))
+            starts, *columns = _joined(list(points.values()), "qdd")
+            exceeding = [
+                (int(start) + row, integer)
+                for start, rows in zip(starts, points.values(), strict=False)
+                for row, integer in rows[3].items()
+            ]
+            scalars = ScalarTable(list(points), starts, *columns, exceeding=exceeding)
             places = ExtentTable(list(extents), *_joined(list(extents.values()), "qdqqB"))
             haul = Haul(scalars, self._health, self._others, places, self._sessions)
             self._forget()
@@ -203,10 +209,12 @@ class Scanner:
     def _add_point(self, event: Any, tag: str, number: float) -> None:
         rows = self._points.get(tag)
         if rows is None:
-            rows = self._points[tag] = (array("q"), array("d"), array("d"))
+            rows = self._points[tag] = (array("q"), array("d"), array("d"), {})
+        if isinstance(number, int):
+            rows[3][len(rows[0])] = number
         rows[0].append(event.step)
         rows[1].append(event.wall_time)
-        rows[2].append(number)
+        rows[2].append(float(number))
 
     def _role(self, value: Any) -> Role:
         """Tell what a value is read as: writers may send metadata with a tag's first value only."""

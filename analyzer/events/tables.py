@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.events.numbers import with_integers
 from analyzer.events.records import Extents, HealthExtent, ScalarColumns
 
 Columns = TypeVar("Columns")
@@ -67,10 +68,29 @@ class Reach(NamedTuple):
 class ScalarTable(_Table[ScalarColumns]):
     """The points of every tag that has any: steps, wall times and values."""
 
-    __slots__ = ()
+    __slots__ = ("_exceeding",)
+
+    def __init__(
+        self,
+        tags: Sequence[str],
+        starts: Integers,
+        *columns: npt.NDArray[np.generic],
+        exceeding: Sequence[tuple[int, int]] = (),
+    ) -> None:
+        """Keep the columns, and (row, value) of each value that no float64 can hold."""
+        super().__init__(tags, starts, *columns)
+        self._exceeding: dict[int, dict[int, int]] = {}
+        if not exceeding:
+            return
+        numbers = np.searchsorted(starts, [row for row, _ in exceeding], "right") - 1
+        for number, (row, value) in zip(numbers.tolist(), exceeding, strict=True):
+            self._exceeding.setdefault(number, {})[row - int(starts[number])] = value
 
     def __getitem__(self, tag: str) -> ScalarColumns:
-        return ScalarColumns(*self._rows(tag))
+        steps, wall_times, values = self._rows(tag)
+        exceeding = self._exceeding.get(self._index[tag]) if self._exceeding else None
+        exact = with_integers(values, exceeding) if exceeding else values
+        return ScalarColumns(steps, wall_times, exact)
 
     def reach(self) -> Reach:
         """Return from where to where the steps of each tag go, in one pass over all of them."""

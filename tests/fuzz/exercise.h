@@ -227,7 +227,7 @@ static void read_file(Listener *to, int way, Bytes file, size_t size, uint64_t d
                 if (searching) break;
             }
             if (way == FRAMES)
-                for (int i = 0; i < MEMOS; i++) scan->memos[i].size = 0;
+                for (size_t i = 0; i < scan->memo_count; i++) scan->memos[i].size = 0;
             uint8_t *copy = room(limit - at ? limit - at : 1, 1);
             memcpy(copy, file + at, limit - at);
             size_t used = scan_block(scan, copy, limit - at, (int64_t)at, &trouble);
