@@ -38,7 +38,6 @@ typedef struct {
     int failed;
     Bytes block;    /* where the present block begins in memory */
     int64_t offset; /* and in the file */
-    Event event;
     Memo *memos;
     size_t memo_count;
 } Scan;
@@ -156,8 +155,7 @@ static Memo *memo_of(Scan *scan, uint32_t id) {
     return scan->memo_count ? &scan->memos[id % scan->memo_count] : NULL;
 }
 
-static int take_event(Scan *scan, Span payload) {
-    const Event *event = &scan->event;
+static int take_event(Scan *scan, const Event *event, Span payload) {
     int taken = 1;
     if (scan->events == 0) scan->first_wall_time = event->wall_time;
     if (event->what == WHAT_SUMMARY && event->count == 1) {
@@ -211,6 +209,7 @@ typedef uint32_t (*Checksum)(uint32_t crc, Bytes p, size_t size);
 #endif
 
 INLINE size_t scan_with(Scan *scan, Bytes block, size_t size, int *trouble, Checksum checksum) {
+    Event event;
     size_t at = 0;
     *trouble = BLOCK_ENDS;
     while (size - at >= HEADER) {
@@ -233,10 +232,10 @@ INLINE size_t scan_with(Scan *scan, Bytes block, size_t size, int *trouble, Chec
             break;
         }
         if (taken) {
-        } else if (!parse_event(&scan->event, payload)) {
+        } else if (!parse_event(&event, payload)) {
             if (!scan->refused++) scan->first_refused = scan->offset + (int64_t)at;
             scan->refused_bytes += OVERHEAD + (int64_t)length;
-        } else if (!take_event(scan, payload)) {
+        } else if (!take_event(scan, &event, payload)) {
             scan->failed = 1;
             break;
         }
