@@ -110,8 +110,10 @@ def _divide_several(files: Sequence[Written]) -> list[list[Written]]:
                 attempts.append([])
                 reached = {}
             attempts[-1].append(part)
-            for tag, step in part.reach.highest.items():
-                reached[tag] = max(step, reached.get(tag, step))
+            highest = part.reach.highest
+            if reached:
+                highest = {tag: max(step, reached.get(tag, step)) for tag, step in highest.items()}
+            reached.update(highest)
     return attempts
 
 

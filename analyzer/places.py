@@ -76,7 +76,8 @@ class LocalLogDir:
 
     def light(self, signature: Signature) -> bool:
         """Tell whether a file is so small that reading it is mostly Python's own work."""
-        return not signature or int(str(signature[0])) < LIGHT
+        size = signature[0] if signature else 0
+        return isinstance(size, int) and size < LIGHT
 
     def name(self, path: str) -> str:
         """Return a file's path below the log directory."""

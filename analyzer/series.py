@@ -209,7 +209,7 @@ class Run:
 
     name: str
     scalars: Mapping[str, Series] = field(default_factory=dict)
-    attempts: tuple[Attempt, ...] = ()
+    attempts: Sequence[Attempt] = ()
     sources: tuple[Source, ...] = ()
     problems: tuple[str, ...] = ()
     histograms: Mapping[str, Sequence[Histogram]] = field(default_factory=dict)
