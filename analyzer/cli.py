@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -69,6 +70,13 @@ def main() -> None:
     help="Several log directories, named as by TensorBoard's --logdir_spec, in place of LOG_DIR.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON (docs/report.md).")
+@click.option("--markdown", is_flag=True, help="Print the report as Markdown, for a CI summary.")
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write the report as one HTML page, timelines included, that opens without a server.",
+)
 @click.option(
     "--fail-on",
     type=click.Choice(["nonfinite", "unhealthy", "never"]),
@@ -77,7 +85,15 @@ def main() -> None:
     help="From which status on the exit code is 1: nonfinite (also silent), unhealthy (also "
     "recovered), or never.",
 )
-def analyze(log_dir: str | None, *, logdir_spec: str | None, as_json: bool, fail_on: str) -> None:
+def analyze(
+    log_dir: str | None,
+    *,
+    logdir_spec: str | None,
+    as_json: bool,
+    markdown: bool,
+    html: str | None,
+    fail_on: str,
+) -> None:
     """Say of every run below LOG_DIR whether and why it went NaN.
 
     LOG_DIR is any TensorBoard log directory: with NaNMonitor's records the cause is named; from
@@ -85,9 +101,15 @@ def analyze(log_dir: str | None, *, logdir_spec: str | None, as_json: bool, fail
     """
     if (log_dir is None) == (logdir_spec is None):
         raise click.UsageError("Give either LOG_DIR or --logdir-spec.")
+    if as_json and markdown:
+        raise click.UsageError("Give either --json or --markdown.")
     report = _read(log_dir, logdir_spec)
+    if html is not None:
+        _write_html(report, html)
     if as_json:
         _print_json(report)
+    elif markdown:
+        _print_markdown(report)
     else:
         _print_report(report)
     if not report.readable:
@@ -135,7 +157,7 @@ def _progress() -> Progress | None:
     if not sys.stderr.isatty():
         return None
 
-    from analyzer.reporters.terminal import printable
+    from analyzer.reporters.wording import printable
 
     def show(path: str, number: int, total: int) -> None:
         place = printable(path[-60:])
@@ -152,6 +174,21 @@ def _print_json(report: Report) -> None:
     click.echo(as_json.render(report))
 
 
+def _print_markdown(report: Report) -> None:
+    from analyzer.reporters import markdown
+
+    click.echo(markdown.render(report), nl=False)
+
+
+def _write_html(report: Report, path: str) -> None:
+    from analyzer.reporters import as_html
+
+    try:
+        Path(path).write_text(as_html.render(report), "utf-8")
+    except OSError as error:
+        _fail(f"--html: {path} cannot be written: {error.strerror or error}")
+
+
 def _print_report(report: Report) -> None:
     from rich.console import Console
 
@@ -161,7 +198,7 @@ def _print_report(report: Report) -> None:
 
 
 def _fail(message: str) -> NoReturn:
-    from analyzer.reporters.terminal import printable
+    from analyzer.reporters.wording import printable
 
     click.echo(f"tb-nan: {printable(message)}", err=True)
     sys.exit(2)

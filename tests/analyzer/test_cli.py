@@ -226,3 +226,42 @@ def test_what_may_not_be_read_is_said_in_one_sentence(closed: str) -> None:
         assert "may not be read by this user" in result.stderr
     else:
         assert "unreadable. The file cannot be read: Permission denied." in result.stdout
+
+
+def test_markdown_is_alone_on_stdout(tmp_path: Path) -> None:
+    write_run("scalars-nonfinite", tmp_path / "run")
+
+    result = run_module(tmp_path, "--markdown")
+
+    assert result.returncode == 1
+    assert result.stderr == ""
+    assert result.stdout.startswith("# ")
+
+
+def test_a_page_is_written_beside_what_is_printed(tmp_path: Path) -> None:
+    write_run("scalars-nonfinite", tmp_path / "logs" / "run")
+    page = tmp_path / "report.html"
+
+    result = invoke(tmp_path / "logs", "--html", page, "--json")
+
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["runs"][0]["status"] == "nonfinite"
+    assert page.read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_a_page_that_cannot_be_written_is_an_error_that_names_option_and_file(
+    tmp_path: Path,
+) -> None:
+    write_run("healthy", tmp_path / "logs" / "run")
+    page = tmp_path / "missing" / "report.html"
+
+    result = run_module(tmp_path / "logs", "--html", page)
+
+    assert result.returncode == 2
+    assert is_one_sentence(result.stderr)
+    assert "--html" in result.stderr
+    assert str(page) in result.stderr
+
+
+def test_two_forms_at_once_are_wrong_usage(tmp_path: Path) -> None:
+    assert invoke(tmp_path, "--json", "--markdown").exit_code == 2

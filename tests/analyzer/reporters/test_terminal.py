@@ -15,7 +15,8 @@ from rich.console import Console
 
 from analyzer.analysis import analyze_run
 from analyzer.report import Report
-from analyzer.reporters.terminal import MEANINGS, STYLES, number, printable, render
+from analyzer.reporters.terminal import STYLES, render
+from analyzer.reporters.wording import MEANINGS, number, printable
 from analyzer.series import Run, Source
 from tests.analyzer.failures import layer_overflow
 from tests.analyzer.reported import STATUSES, report_on
