@@ -86,6 +86,9 @@ def test_a_report_says_where_the_run_begins_and_ends(tmp_path: Path) -> None:
         "kind": "nan",
         "tag": "input_nan",
         "axis": "step",
+        "earliest_step": 13,
+        "counts": "training batches, counted from 0",
+        "part": "",
     }
     assert [(s["status"], s["events"]) for s in run["sources"]] == [("ok", 3)]
 

@@ -1,0 +1,262 @@
+"""TensorBoard runs that belong to one training -> one run, with its parts named.
+
+Laws:
+
+1. Two trainings are never joined: a folder's name alone is not enough, its tags and its times must
+   agree with it. What is not sure stays apart.
+2. Nothing is copied or dropped: the joined run shows the parts' own points (`merged`).
+3. The rule by which parts were joined is kept as a sentence.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+from analyzer.dialects import DIALECTS
+from analyzer.merged import Part, merged
+from analyzer.series import Attempt, Run
+
+HALVES: Final = (
+    "Keras' TensorBoard callback and TensorFlow 2 trainings write their halves into folders of "
+    "these names below one log directory"
+)
+EVALUATION: Final = "the folder below it has the name and the tags of an evaluation of this run"
+ADD_SCALARS: Final = (
+    "each of these folders bears the name of the one tag that it holds, as the extra writers of "
+    "SummaryWriter.add_scalars do"
+)
+WORKERS: Final = "they are numbered workers that wrote the same tags at the same time"
+
+_TRAIN: Final = re.compile(r"train(ing)?$", re.IGNORECASE)
+_EVALUATION: Final = re.compile(
+    r"(val|valid|validation|eval|evaluation|test|testing|dev)$", re.IGNORECASE
+)
+_NAMED_EVALUATION: Final = re.compile(r"eval(uation)?_\w+$", re.IGNORECASE)
+_WORKER: Final = re.compile(r"(chief|worker|rank|replica)[-_]?\d*$", re.IGNORECASE)
+# What torch.utils.tensorboard.summary._clean_tag leaves as it is.
+_UNCLEAN: Final = re.compile(r"[^-/\w.]")
+# An evaluation that follows the training begins within an hour, or within the training's own
+# duration; later ones may be of another day's training in the same place.
+MOST_PAUSE_S: Final = 3600.0
+LEAST_SHARED: Final = 0.5  # of the tags and of the time of two workers: they do the same work
+
+
+@dataclass
+class _Node:
+    """What has been joined so far under one name."""
+
+    parts: list[Part]
+
+    @cached_property
+    def tags(self) -> frozenset[str]:
+        return frozenset(tag for part in self.parts for tag in part.run.scalars)
+
+    @cached_property
+    def window(self) -> tuple[float, float] | None:
+        """First and last wall time, in seconds; None if nothing was measured."""
+        edges = [edge for part in self.parts for a in part.run.attempts for edge in window_of(a)]
+        return (min(edges), max(edges)) if edges else None
+
+    @property
+    def monitored(self) -> bool:
+        return any(part.run.health for part in self.parts)
+
+
+@dataclass(frozen=True)
+class _Join:
+    """What one rule found to be one training.
+
+    Attributes:
+        home: Under which name it goes on.
+        members: The names of the nodes, the leading one first.
+        rule: Why, as a clause.
+        lines: What `add_scalars` called some of the members.
+    """
+
+    home: str
+    members: tuple[str, ...]
+    rule: str
+    lines: Mapping[str, str] = field(default_factory=dict)
+
+
+_Nodes = dict[str, _Node]
+
+
+def grouped(runs: Sequence[Run]) -> list[tuple[Part, ...]]:
+    """Put the runs together that are one training.
+
+    Returns:
+        The parts of each training, the leading one first, in the order of the first run of each;
+        most have one part.
+    """
+    nodes = {os.path.normpath(run.name): _Node([Part(run)]) for run in runs}
+    parents = {parent for name in nodes if (parent := _parent(name)) is not None}
+    for parent in sorted(parents, key=_depth, reverse=True):
+        _join_below(parent, nodes)
+    order = {id(run): number for number, run in enumerate(runs)}
+    joined = [tuple(node.parts) for node in nodes.values()]
+    return sorted(joined, key=lambda parts: min(order[id(part.run)] for part in parts))
+
+
+def training_of(parts: tuple[Part, ...]) -> Run:
+    """Return the run that the parts are together: the only one itself, or a `Training`."""
+    if len(parts) == 1:
+        return parts[0].run
+    names = [os.path.normpath(part.run.name) for part in parts]
+    common = os.path.commonpath([os.path.join("/", name) for name in names])
+    shown = next(
+        (part.run.name for part, name in zip(parts, names, strict=True) if _is(name, common)), None
+    )
+    return merged(shown or os.path.relpath(common, "/"), parts)
+
+
+def _is(name: str, absolute: str) -> bool:
+    return os.path.normpath(os.path.join("/", name)) == absolute
+
+
+def _parent(name: str) -> str | None:
+    return None if name == "." else os.path.dirname(name) or "."
+
+
+def _depth(name: str) -> int:
+    return 0 if name == "." else name.count(os.sep) + 1
+
+
+def _join_below(parent: str, nodes: _Nodes) -> None:
+    """Join what lies directly below a folder with each other, and with the folder's own run."""
+    for rule in (_halves, _evaluations, _lines, _workers):
+        below = {os.path.basename(name): name for name in nodes if _parent(name) == parent}
+        join = rule(parent, below, nodes)
+        if join is not None:
+            taken = {name: nodes.pop(name) for name in join.members}
+            nodes[join.home] = _Node(list(_parts(join, taken)))
+
+
+def _parts(join: _Join, taken: _Nodes) -> Iterator[Part]:
+    for number, (name, node) in enumerate(taken.items()):
+        for part in node.parts:
+            rule = part.rule or (join.rule if number else "")
+            yield Part(part.run, rule, part.line or join.lines.get(name, ""))
+
+
+def _halves(parent: str, below: Mapping[str, str], nodes: _Nodes) -> _Join | None:
+    """Join `train`, what evaluates it, and the run of the folder itself (a monitor's)."""
+    train = next((name for base, name in below.items() if _TRAIN.match(base)), None)
+    if train is None:
+        return None
+    lead = nodes[train]
+    evaluations = [
+        name
+        for base, name in below.items()
+        if _EVALUATION.match(base) and _evaluates(nodes[name], lead)
+    ]
+    head = nodes.get(parent)
+    if head is not None and _may_be_one(head, lead):
+        return _Join(parent, (parent, train, *evaluations), HALVES)
+    if not evaluations:
+        return None
+    return _Join(parent if head is None else train, (train, *evaluations), HALVES)
+
+
+def _evaluations(parent: str, below: Mapping[str, str], nodes: _Nodes) -> _Join | None:
+    """Join a run with the evaluation below it, as estimators write it."""
+    head = nodes.get(parent)
+    if head is None or head.window is None:
+        return None
+    found = [
+        name
+        for base, name in below.items()
+        if (_EVALUATION.match(base) or _NAMED_EVALUATION.match(base))
+        and _evaluates(nodes[name], head)
+    ]
+    return _Join(parent, (parent, *found), EVALUATION) if found else None
+
+
+def _lines(parent: str, below: Mapping[str, str], nodes: _Nodes) -> _Join | None:
+    """Join the writers that `add_scalars` opens, one for each line of a chart."""
+    lines = {
+        name: line
+        for base, name in below.items()
+        if (line := _line_of(base, nodes[name])) is not None
+    }
+    if parent in nodes:
+        return _Join(parent, (parent, *lines), ADD_SCALARS, lines) if lines else None
+    return _Join(parent, tuple(lines), ADD_SCALARS, lines) if len(lines) > 1 else None
+
+
+def _workers(parent: str, below: Mapping[str, str], nodes: _Nodes) -> _Join | None:
+    """Join numbered workers that do the same at the same time."""
+    found = sorted(name for base, name in below.items() if _WORKER.match(base))
+    if len(found) < 2:
+        return None
+    lead = nodes[found[0]]
+    beside = [name for name in found[1:] if _works_beside(nodes[name], lead)]
+    if not beside:
+        return None
+    head = nodes.get(parent)
+    if head is None:
+        return _Join(parent, (found[0], *beside), WORKERS)
+    if _may_be_one(head, lead):
+        return _Join(parent, (parent, found[0], *beside), WORKERS)
+    return _Join(found[0], (found[0], *beside), WORKERS)
+
+
+def _line_of(base: str, node: _Node) -> str | None:
+    """Return what `add_scalars` called the line that a folder holds, None if it is no such."""
+    if len(node.parts) != 1 or len(node.tags) != 1 or node.monitored:
+        return None
+    (tag,) = node.tags
+    stem = _UNCLEAN.sub("_", tag).replace("/", "_") + "_"
+    clean = _UNCLEAN.sub("_", base)
+    return base[len(stem) :] if clean.startswith(stem) and len(base) > len(stem) else None
+
+
+def _works_beside(node: _Node, lead: _Node) -> bool:
+    either = node.tags | lead.tags
+    if not either or len(node.tags & lead.tags) < LEAST_SHARED * len(either):
+        return False
+    if node.window is None or lead.window is None:
+        return False
+    shared = min(node.window[1], lead.window[1]) - max(node.window[0], lead.window[0])
+    shorter = min(end - begin for begin, end in (node.window, lead.window))
+    return shared >= LEAST_SHARED * shorter and shared >= 0
+
+
+def _evaluates(node: _Node, lead: _Node) -> bool:
+    """Tell whether a run evaluates another: by its tags, and by when it was written."""
+    keras = DIALECTS[0].mark
+    alike = bool(node.tags & lead.tags) or (
+        any(keras.match(tag) for tag in node.tags)
+        and (lead.monitored or any(keras.match(tag) for tag in lead.tags))
+    )
+    return alike and _follows(node, lead)
+
+
+def _follows(node: _Node, lead: _Node) -> bool:
+    if node.window is None or lead.window is None:
+        return False
+    begin, end = lead.window
+    pause = max(MOST_PAUSE_S, end - begin)
+    return node.window[1] >= begin and node.window[0] <= end + pause
+
+
+def _may_be_one(head: _Node, lead: _Node) -> bool:
+    """Tell whether two runs were written at one time; one without points speaks against nothing."""
+    if head.window is None or lead.window is None:
+        return True
+    return head.window[0] <= lead.window[1] and lead.window[0] <= head.window[1]
+
+
+def window_of(attempt: Attempt) -> Iterator[float]:
+    """Yield wall times between which an attempt was written; nothing of one without points."""
+    if attempt.health is not None:
+        yield float(attempt.health.wall_times[0])
+        yield float(attempt.health.wall_times[-1])
+    for series in attempt.scalars.values():
+        yield float(series.wall_times[0])
+        yield float(series.wall_times[-1])
