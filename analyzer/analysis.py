@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -13,21 +12,16 @@ from analyzer.evidence import Case
 from analyzer.findings import Finding
 from analyzer.labels import labels_of
 from analyzer.merged import Training
-from analyzer.roles import Role
 from analyzer.scalar_rules import ScalarCase
+from analyzer.scalar_status import Status, TagUse, benign_notes, status_of, uses_of
 from analyzer.scalar_verdict import judge_scalars
-from analyzer.scalars import BadTag, accuracy_remarks, bad_tags, first_of, name_of
+from analyzer.scalars import BadTag, accuracy_remarks, bad_tags, first_of
 from analyzer.series import Attempt, Health, Run
 from analyzer.spreads import bad_histograms
 from analyzer.verdict import Verdict, judge
 from tb_nan_plugin.record import Column, Manifest, RowBlock
 from tb_nan_plugin.signals import Kind, Phase, Signal
 from tb_nan_plugin.trouble import Trouble, first_trouble, trouble_at
-
-# Tags of one step are written one after the other, in any order.
-SAME_STEP_S = 0.5
-
-Status = Literal["healthy", "unhealthy", "nonfinite", "silent", "recovered", "empty", "unreadable"]
 
 
 @dataclass(frozen=True)
@@ -44,19 +38,6 @@ class FirstNonfinite:
     earliest_step: int | None = field(default=None, compare=False)
     counts: str = field(default="training batches, counted from 0", compare=False)
     part: str = field(default="", compare=False)
-
-
-@dataclass(frozen=True)
-class TagUse:
-    """What a series of a run was taken for; see docs/report.md."""
-
-    key: str
-    tag: str
-    part: str
-    role: Role
-    counts: str
-    points: int
-    nonfinite: int
 
 
 @dataclass(frozen=True)
@@ -106,26 +87,11 @@ def analyze_run(run: Run) -> Analysis:
         analysis = _by_health(run, chosen, chosen.attempt.health, notes)
     else:
         analysis = _by_scalars(run, chosen, notes)
-    return replace(analysis, tags=tuple(_uses(chosen)), dialect=_dialect(chosen))
+    return replace(analysis, tags=tuple(uses_of(chosen.case)), dialect=_dialect(chosen))
 
 
 def _dialect(look: _Look) -> str:
     return look.case.labels.dialect.name if look.case.labels.of else ""
-
-
-def _uses(look: _Look) -> Iterator[TagUse]:
-    bad = {b.key: b for b in look.case.bad}
-    for key, label in look.case.labels.of.items():
-        found = bad.get(key)
-        yield TagUse(
-            key,
-            label.origin.tag,
-            label.origin.part,
-            label.role if found is None else found.role,
-            label.axis.words,
-            len(look.part.scalars[key]),
-            0 if found is None else found.count,
-        )
 
 
 @dataclass(frozen=True)
@@ -263,17 +229,11 @@ def _unobserved(health: Health) -> tuple[str, ...]:
 
 
 def _by_scalars(run: Run, look: _Look, notes: tuple[str, ...]) -> Analysis:
-    benign = [b for b in look.case.bad if not b.decisive and not _follows(b, look.tag)]
-    notes = (*notes, *(_benign_note(b) for b in benign))
+    notes = (*notes, *benign_notes(look.case))
     if look.tag is not None:
         return _of_tag(run, look, look.tag, notes, ())
     verdict, findings = judge_scalars(look.case)
     return Analysis(run, "unhealthy" if verdict else "healthy", None, verdict, findings, notes)
-
-
-def _follows(bad: BadTag, first: BadTag | None) -> bool:
-    """Return whether a metric broke with the loss or after it: it says nothing of its own then."""
-    return first is not None and not first.recovered and bad.since >= first.since - SAME_STEP_S
 
 
 def _of_tag(
@@ -293,27 +253,4 @@ def _of_tag(
         labels[bad.key].origin.part if bad.key in labels else look.part.name,
     )
     verdict, more = judge_scalars(look.case)
-    return Analysis(run, _status_of(look.case, bad), first, verdict, (*more, *findings), notes)
-
-
-def _status_of(case: ScalarCase, first: BadTag) -> Status:
-    """Silent while every training loss is finite; recovered if all that was bad came back."""
-    lasting = [b for b in case.bad if b.decisive and not b.recovered]
-    if not lasting:
-        return "recovered"
-    inner = first.phase in (Phase.WEIGHTS, Phase.BACKWARD, Phase.UPDATE)
-    losses = [b for b in lasting if b.phase in (Phase.LOSS, Phase.VALIDATION)]
-    return "silent" if inner and not losses else "nonfinite"
-
-
-def _benign_note(bad: BadTag) -> str:
-    if bad.harmless:
-        return bad.harmless
-    times = "once" if bad.count == 1 else f"{bad.count} times"
-    said = f"{bad.key} is {name_of(bad.kind)} {times}, first at its step {bad.step}."
-    if bad.role is Role.SENTINEL:
-        return f"{said} That stands for a value that there is not yet, or none; it is no result."
-    return (
-        f"{said} It is neither a loss nor a gradient; many metrics are undefined where they have "
-        "nothing to measure."
-    )
+    return Analysis(run, status_of(look.case, bad), first, verdict, (*more, *findings), notes)

@@ -21,7 +21,7 @@ BATCH: Final = "batch_"
 EPOCH: Final = "epoch_"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Epochs:
     """How a batch tag is divided into epochs.
 

@@ -77,7 +77,15 @@ def main() -> None:
     help="From which status on the exit code is 1: nonfinite (also silent), unhealthy (also "
     "recovered), or never.",
 )
-def analyze(log_dir: str | None, *, logdir_spec: str | None, as_json: bool, fail_on: str) -> None:
+@click.option(
+    "--no-group",
+    is_flag=True,
+    help="Judge every TensorBoard run by itself. Otherwise those of one training are judged as "
+    "one: train and validation of Keras, an estimator's eval, lines of add_scalars, workers.",
+)
+def analyze(
+    log_dir: str | None, *, logdir_spec: str | None, as_json: bool, fail_on: str, no_group: bool
+) -> None:
     """Say of every run below LOG_DIR whether and why it went NaN.
 
     LOG_DIR is any TensorBoard log directory: with NaNMonitor's records the cause is named; from
@@ -85,7 +93,7 @@ def analyze(log_dir: str | None, *, logdir_spec: str | None, as_json: bool, fail
     """
     if (log_dir is None) == (logdir_spec is None):
         raise click.UsageError("Give either LOG_DIR or --logdir-spec.")
-    report = _read(log_dir, logdir_spec)
+    report = _read(log_dir, logdir_spec, group=not no_group)
     if as_json:
         _print_json(report)
     else:
@@ -112,7 +120,7 @@ def _print_version(ctx: click.Context) -> None:
     ctx.exit()
 
 
-def _read(log_dir: str | None, logdir_spec: str | None) -> Report:
+def _read(log_dir: str | None, logdir_spec: str | None, *, group: bool) -> Report:
     from analyzer.events.selection import ReaderMissingError, selected
 
     try:
@@ -125,7 +133,7 @@ def _read(log_dir: str | None, logdir_spec: str | None) -> Report:
 
     try:
         where = log_dir if logdir_spec is None else LogDirSpec.parse(logdir_spec)
-        return analyze_log_dir(where or "", _progress())
+        return analyze_log_dir(where or "", _progress(), group=group)
     except LogDirError as error:
         _fail(str(error))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Axis:
     """What the steps of a tag count.
 
@@ -35,88 +35,80 @@ ENVIRONMENT: Final = Axis("environment step", None, "steps of the environment")
 TRIALS: Final = Axis("iteration", 1, "reports of the trial, counted from 1")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dialect:
     """The habits of one writer.
 
     Attributes:
         id: For machines.
         name: For people.
-        mark: Matches tags that this writer alone gives.
+        mark: A regular expression of the tags that this writer alone gives; compiled when needed.
         needed: How many tags must match before the log is taken for its.
-        axes: A pattern and the axis of the tags that it matches; the first that matches counts.
+        axes: How tags begin, and their axis; the first counts.
         default: The axis of all other tags.
     """
 
     id: str
     name: str
-    mark: re.Pattern[str]
-    needed: int
-    axes: tuple[tuple[re.Pattern[str], Axis], ...]
-    default: Axis
+    mark: str
+    needed: int = 1
+    axes: tuple[tuple[str, Axis], ...] = ()
+    default: Axis = OWN
+
+    def marks(self, tag: str) -> bool:
+        """Return whether this writer alone gives such a tag."""
+        return re.match(self.mark, tag) is not None
 
     def axis_of(self, tag: str) -> Axis:
         """Return what the steps of a tag count."""
-        return next((axis for pattern, axis in self.axes if pattern.match(tag)), self.default)
+        return next((axis for start, axis in self.axes if tag.startswith(start)), self.default)
 
 
-def _dialect(
-    id: str,
-    name: str,
-    mark: str,
-    *,
-    needed: int = 1,
-    axes: Iterable[tuple[str, Axis]] = (),
-    default: Axis = OWN,
-) -> Dialect:
-    compiled = tuple((re.compile(pattern), axis) for pattern, axis in axes)
-    return Dialect(id, name, re.compile(mark), needed, compiled, default)
-
-
-PLAIN: Final = _dialect("plain", "a writer of its own", r"(?!)")
+PLAIN: Final = Dialect("plain", "a writer of its own", r"(?!)")
+KERAS: Final = Dialect(
+    "keras",
+    "Keras TensorBoard callback",
+    r"(epoch|batch)_\w+$|evaluation_\w+_vs_iterations$",
+    axes=(
+        ("batch_", KERAS_BATCHES),
+        ("epoch_", EPOCHS),
+        ("evaluation_", ITERATIONS),
+    ),
+)
 # The order matters: Lightning users choose their own names, so it comes after those with fixed
 # ones. Sources: each project's writer, and the logs of real trainings that we read.
 DIALECTS: Final = (
-    _dialect(
-        "keras",
-        "Keras TensorBoard callback",
-        r"(epoch|batch)_\w+$|evaluation_\w+_vs_iterations$",
-        axes=(
-            (r"batch_", KERAS_BATCHES),
-            (r"epoch_", EPOCHS),
-            (r"evaluation_\w+_vs_iterations$", ITERATIONS),
-        ),
-    ),
-    _dialect("ray", "Ray Tune", r"ray/tune/", axes=((r"ray/tune/", TRIALS),)),
-    _dialect(
+    KERAS,
+    Dialect("ray", "Ray Tune", r"ray/tune/", axes=(("ray/tune/", TRIALS),)),
+    Dialect(
         "stable-baselines3",
         "stable-baselines3",
         r"rollout/ep_(rew|len)_mean$|time/fps$|train/(approx_kl|explained_variance|ent_coef)$",
         needed=2,
         default=ENVIRONMENT,
     ),
-    _dialect(
+    Dialect(
         "ml-agents",
         "ML-Agents",
         r"Environment/(Cumulative Reward|Episode Length)$|Policy/(Entropy|Learning Rate|Extrinsic)",
         needed=2,
         default=ENVIRONMENT,
     ),
-    _dialect(
+    Dialect(
         "yolo",
         "YOLO",
         r"(train|val)/(box|obj|cls|dfl)_loss$|metrics/mAP|x/lr\d$|lr/pg\d$",
         needed=2,
         default=Axis("epoch", None, "epochs"),
     ),
-    _dialect(
+    Dialect(
         "detectron2",
         "Detectron2",
         r"eta_seconds$|loss_(rpn_\w+|box_reg|cls)$|fast_rcnn/|roi_head/|rpn/num_\w+",
         needed=2,
         default=Axis("iteration", 0, "iterations, counted from 0"),
     ),
-    _dialect(
+    Dialect(
         "hugging-face",
         "Hugging Face Trainer",
         r"(train/(loss|epoch|grad_norm|learning_rate|total_flos|train_\w+)"
@@ -124,13 +116,13 @@ DIALECTS: Final = (
         needed=2,
         default=ITERATIONS,
     ),
-    _dialect(
+    Dialect(
         "estimator",
         "TensorFlow estimator",
         r"global_step/sec$|loss_1$|enqueue_input/|fraction_of_zero_values",
         default=Axis("iteration", None, "global steps"),
     ),
-    _dialect(
+    Dialect(
         "lightning",
         "PyTorch Lightning",
         r"hp_metric$|epoch$|lr-[A-Z]\w+|\w*(loss|acc)\w*_(step|epoch)$",
@@ -143,6 +135,6 @@ def dialect_of(tags: Iterable[str]) -> Dialect:
     """Return who wrote these tags; `PLAIN` where nothing is characteristic."""
     names = list(tags)
     for dialect in DIALECTS:
-        if sum(1 for tag in names if dialect.mark.match(tag)) >= dialect.needed:
+        if sum(map(dialect.marks, names)) >= dialect.needed:
             return dialect
     return PLAIN

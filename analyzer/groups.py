@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
-from analyzer.dialects import DIALECTS
+from analyzer.dialects import KERAS
 from analyzer.merged import Part, merged
 from analyzer.series import Attempt, Run
 
@@ -32,14 +32,12 @@ ADD_SCALARS: Final = (
 )
 WORKERS: Final = "they are numbered workers that wrote the same tags at the same time"
 
-_TRAIN: Final = re.compile(r"train(ing)?$", re.IGNORECASE)
-_EVALUATION: Final = re.compile(
-    r"(val|valid|validation|eval|evaluation|test|testing|dev)$", re.IGNORECASE
-)
-_NAMED_EVALUATION: Final = re.compile(r"eval(uation)?_\w+$", re.IGNORECASE)
-_WORKER: Final = re.compile(r"(chief|worker|rank|replica)[-_]?\d*$", re.IGNORECASE)
+TRAIN: Final = ("train", "training")
+EVALUATE: Final = ("val", "valid", "validation", "eval", "evaluation", "test", "testing", "dev")
+NAMED_EVALUATION: Final = ("eval_", "evaluation_")  # what estimators call the second and third
+WORKER: Final = r"(chief|worker|rank|replica)[-_]?\d*$"
 # What torch.utils.tensorboard.summary._clean_tag leaves as it is.
-_UNCLEAN: Final = re.compile(r"[^-/\w.]")
+UNCLEAN: Final = r"[^-/\w.]"
 # An evaluation that follows the training begins within an hour, or within the training's own
 # duration; later ones may be of another day's training in the same place.
 MOST_PAUSE_S: Final = 3600.0
@@ -67,7 +65,7 @@ class _Node:
         return any(part.run.health for part in self.parts)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Join:
     """What one rule found to be one training.
 
@@ -101,6 +99,11 @@ def grouped(runs: Sequence[Run]) -> list[tuple[Part, ...]]:
     order = {id(run): number for number, run in enumerate(runs)}
     joined = [tuple(node.parts) for node in nodes.values()]
     return sorted(joined, key=lambda parts: min(order[id(part.run)] for part in parts))
+
+
+def apart(runs: Sequence[Run]) -> list[tuple[Part, ...]]:
+    """Put no runs together: each is a training of its own."""
+    return [(Part(run),) for run in runs]
 
 
 def training_of(parts: tuple[Part, ...]) -> Run:
@@ -146,14 +149,14 @@ def _parts(join: _Join, taken: _Nodes) -> Iterator[Part]:
 
 def _halves(parent: str, below: Mapping[str, str], nodes: _Nodes) -> _Join | None:
     """Join `train`, what evaluates it, and the run of the folder itself (a monitor's)."""
-    train = next((name for base, name in below.items() if _TRAIN.match(base)), None)
+    train = next((name for base, name in below.items() if base.lower() in TRAIN), None)
     if train is None:
         return None
     lead = nodes[train]
     evaluations = [
         name
         for base, name in below.items()
-        if _EVALUATION.match(base) and _evaluates(nodes[name], lead)
+        if base.lower() in EVALUATE and _evaluates(nodes[name], lead)
     ]
     head = nodes.get(parent)
     if head is not None and _may_be_one(head, lead):
@@ -171,7 +174,7 @@ def _evaluations(parent: str, below: Mapping[str, str], nodes: _Nodes) -> _Join 
     found = [
         name
         for base, name in below.items()
-        if (_EVALUATION.match(base) or _NAMED_EVALUATION.match(base))
+        if (base.lower() in EVALUATE or base.lower().startswith(NAMED_EVALUATION))
         and _evaluates(nodes[name], head)
     ]
     return _Join(parent, (parent, *found), EVALUATION) if found else None
@@ -191,7 +194,7 @@ def _lines(parent: str, below: Mapping[str, str], nodes: _Nodes) -> _Join | None
 
 def _workers(parent: str, below: Mapping[str, str], nodes: _Nodes) -> _Join | None:
     """Join numbered workers that do the same at the same time."""
-    found = sorted(name for base, name in below.items() if _WORKER.match(base))
+    found = sorted(name for base, name in below.items() if re.match(WORKER, base, re.IGNORECASE))
     if len(found) < 2:
         return None
     lead = nodes[found[0]]
@@ -211,8 +214,8 @@ def _line_of(base: str, node: _Node) -> str | None:
     if len(node.parts) != 1 or len(node.tags) != 1 or node.monitored:
         return None
     (tag,) = node.tags
-    stem = _UNCLEAN.sub("_", tag).replace("/", "_") + "_"
-    clean = _UNCLEAN.sub("_", base)
+    stem = re.sub(UNCLEAN, "_", tag).replace("/", "_") + "_"
+    clean = re.sub(UNCLEAN, "_", base)
     return base[len(stem) :] if clean.startswith(stem) and len(base) > len(stem) else None
 
 
@@ -229,10 +232,8 @@ def _works_beside(node: _Node, lead: _Node) -> bool:
 
 def _evaluates(node: _Node, lead: _Node) -> bool:
     """Tell whether a run evaluates another: by its tags, and by when it was written."""
-    keras = DIALECTS[0].mark
     alike = bool(node.tags & lead.tags) or (
-        any(keras.match(tag) for tag in node.tags)
-        and (lead.monitored or any(keras.match(tag) for tag in lead.tags))
+        any(map(KERAS.marks, node.tags)) and (lead.monitored or any(map(KERAS.marks, lead.tags)))
     )
     return alike and _follows(node, lead)
 

@@ -60,7 +60,8 @@ def passing(run: Run, labels: Labels, label: Label, series: Series, mask: Mask) 
 
 def _is_written_twice_a_step(series: Series) -> bool:
     """Tell whether each step has several points: two quantities share the tag."""
-    return len(series) >= 4 and len(np.unique(series.steps)) * 2 <= len(series)
+    different = 1 + int(np.count_nonzero(np.diff(np.sort(series.steps))))
+    return len(series) >= 4 and different * 2 <= len(series)
 
 
 def _failing(mask: Mask, series: Series, labels: Labels, run: Run, label: Label) -> Mask:

@@ -16,7 +16,7 @@ from analyzer.series import Run
 from tb_nan_plugin.signals import Phase
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Label:
     """What one series was taken for.
 
@@ -38,7 +38,7 @@ class Label:
         return PHASES[self.role]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Labels:
     """The labels of a run's series.
 

@@ -20,7 +20,7 @@ from analyzer.series import Attempt, Health, Histogram, Run, Series
 LEAST_PAUSE_S: Final = 1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Origin:
     """Where a series of a run comes from.
 

@@ -15,10 +15,8 @@ from analyzer.analysis import Analysis, FirstNonfinite, TagUse, analyze_run
 from analyzer.collect import Collector, LogDirError, LogDirs, Progress
 from analyzer.evidence import Evidence
 from analyzer.findings import Finding
-from analyzer.groups import grouped, training_of
-from analyzer.merged import Part
+from analyzer.groups import apart, grouped, training_of
 from analyzer.scalar_verdict import described
-from analyzer.series import Run
 from analyzer.timeline import Track, tracks
 from analyzer.verdict import Verdict
 
@@ -155,7 +153,7 @@ class Watch:
             LogDirError: There is no such directory, it may not be read, or holds no event files.
         """
         collection = self._collector.collect(progress)
-        trainings = grouped(collection.runs) if self._group else _apart(collection.runs)
+        trainings = grouped(collection.runs) if self._group else apart(collection.runs)
         before = self._analyses
         self._analyses = {
             key: before.get(key) or analyze_run(training_of(parts))
@@ -166,10 +164,6 @@ class Watch:
         if self._report is None or not self._report.same_as(fresh):
             self._report = fresh
         return self._report
-
-
-def _apart(runs: Iterable[Run]) -> list[tuple[Part, ...]]:
-    return [(Part(run),) for run in runs]
 
 
 def run_to_dict(analysis: Analysis) -> dict[str, Any]:

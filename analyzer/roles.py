@@ -49,36 +49,32 @@ PHASES: Final = {
 }
 
 LONGEST_NAME: Final = 500  # what is read of a name: a tag may be of any length
-_VALIDATION: Final = re.compile(
-    r"(^|[^a-z])(val|valid|validation|eval|evaluation|test|testing|dev)([^a-z]|$)"
-)
-# A run says what it is by its own folder only: what lies above is any experiment's name.
-_VALIDATION_RUN: Final = re.compile(
-    r"(^|[^a-z])(val|valid|validation|test|dev|eval|evaluation)([^a-z][^/\\]*)?$"
-)
-_SCALE: Final = re.compile(r"(loss|grad|amp|dynamic)[^a-z]*scale(r|$|[^a-z])|scaler[^a-z]*scale")
-_LOSS: Final = re.compile(r"(^|[^a-z])(\w*loss|losses|cost|nll|elbo)([^a-z]|$)")
+_VALIDATION: Final = ("val", "valid", "validation", "eval", "evaluation", "test", "testing", "dev")
+_SCALE: Final = r"(loss|grad|amp|dynamic)[^a-z]*scale(r|$|[^a-z])|scaler[^a-z]*scale"
+_LOSS: Final = r"(^|[^a-z])(\w*loss|losses|cost|nll|elbo)([^a-z]|$)"
 # Errors are the loss of many trainings, and a metric of as many that log a loss besides.
-_ERROR: Final = re.compile(
+_ERROR: Final = (
     r"(^|[^a-z])(mse|rmse|mae|mape|msle|(mean|root)_\w*_error|\w*cross_?entropy|xent|kl_divergence"
     r"|hinge|poisson|log_?cosh|objective)([^a-z]|$)"
 )
-_GRADIENT: Final = re.compile(
+_GRADIENT: Final = (
     r"grad\w*[^a-z]*norm|norm[^a-z]*grad|(^|[^a-z])(gnorm|global[^a-z]?norm)([^a-z]|$)"
 )
-_RATE: Final = re.compile(r"(^|[^a-z])(lr|learning[^a-z]?rate)([^a-z]|$|\d)")
-_WEIGHT: Final = re.compile(
+_RATE: Final = r"(^|[^a-z])(lr|learning[^a-z]?rate)([^a-z]|$|\d)"
+_WEIGHT: Final = (
     r"(^|[^a-z])(weights?|kernel|bias(es)?)/(.*[^a-z])?(mean|std\w*|min|max|norm)([^a-z]|$)"
     r"|(^|[^a-z])(weights?|params?|parameters?)[^a-z]?norm([^a-z]|$)"
 )
-_ACCURACY: Final = re.compile(r"(^|[^a-z])(\w*acc|\w*accuracy)([^a-z]|$)")
-_METRIC: Final = re.compile(
-    r"(^|[^a-z])(metrics/.*|hp_metric|\w*auc|\w*roc|precision|recall|f1\w*|fbeta|[mb]?ap[a-z]?|iou"
-    r"|miou|dice\w*|jaccard|bleu\w*|rouge\w*|meteor|wer|cer|r2\w*|\w*reward|\w*_rew|rew_\w*|ep_rew"
-    r"\w*|return|score|perplexity|ppl|explained|variance|entropy|kl|approx_kl|psnr|ssim|fid"
-    r"|sensitivity|specificity|mcc|kappa|correlation|pearson\w*|spearman\w*|top_?\d)([^a-z]|$)"
+_ACCURACY: Final = r"(^|[^a-z])(\w*acc|\w*accuracy)([^a-z]|$)"
+# One of these words is enough; digits and signs divide words.
+_METRICS: Final = (
+    *("ap", "apl", "apm", "aps", "auc", "bleu", "cer", "correlation", "dice", "entropy"),
+    *("explained", "f", "fbeta", "fid", "iou", "jaccard", "kappa", "kl", "map", "mcc", "meteor"),
+    *("miou", "pearsonr", "perplexity", "ppl", "precision", "psnr", "r", "recall", "return"),
+    *("rew", "reward", "roc", "rouge", "score", "sensitivity", "spearmanr", "specificity"),
+    *("ssim", "variance", "wer"),
 )
-_BEST: Final = re.compile(r"(^|[^a-z])(best|lowest|highest)([^a-z]|$)")
+_BEST: Final = ("best", "lowest", "highest")
 
 
 def role_of(tag: str, run: str = "") -> Role:
@@ -90,11 +86,12 @@ def role_of(tag: str, run: str = "") -> Role:
     """
     name = tag[:LONGEST_NAME].lower()
     for role, pattern in _PATTERNS:
-        if pattern.search(name):
+        if re.search(pattern, name):
             return role
-    if _LOSS.search(name) or _ERROR.search(name):
+    if re.search(_LOSS, name) or re.search(_ERROR, name):
         return Role.VALIDATION_LOSS if is_of_validation(name, run) else Role.LOSS
-    return Role.METRIC if _METRIC.search(name) else Role.OTHER
+    known = name.startswith(("metrics/", "hp_metric")) or not _words(name).isdisjoint(_METRICS)
+    return Role.METRIC if known else Role.OTHER
 
 
 # In this order: "loss_scale" is no loss, and "grad_norm/weights" no weight.
@@ -109,20 +106,25 @@ _PATTERNS: Final = (
 
 def is_of_validation(tag: str, run: str = "") -> bool:
     """Return whether a tag was measured on validation data, by its own name or its run's."""
-    if _VALIDATION.search(tag[:LONGEST_NAME].lower()):
+    if not _words(tag[:LONGEST_NAME].lower()).isdisjoint(_VALIDATION):
         return True
     if tag.startswith("batch_"):
         return False  # Keras writes these of training only, wherever its folder lies
-    folder = run.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
-    return bool(_VALIDATION_RUN.match(folder[-200:].lower()))
+    # A run says what it is by its own folder only: what lies above is any experiment's name.
+    folder = run.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1][-200:].lower()
+    return re.split(r"[^a-z]", folder, maxsplit=1)[0] in _VALIDATION
+
+
+def _words(name: str) -> frozenset[str]:
+    return frozenset(re.split(r"[^a-z]+", name))
 
 
 def is_error(tag: str) -> bool:
     """Return whether a tag is an error measure (MSE, cross-entropy), which may be a metric."""
     name = tag[:LONGEST_NAME].lower()
-    return bool(_ERROR.search(name)) and not _LOSS.search(name)
+    return bool(re.search(_ERROR, name)) and not re.search(_LOSS, name)
 
 
 def is_best_so_far(tag: str) -> bool:
     """Return whether a tag holds the best value yet, which begins at an infinity by custom."""
-    return bool(_BEST.search(tag[:LONGEST_NAME].lower()))
+    return not _words(tag[:LONGEST_NAME].lower()).isdisjoint(_BEST)

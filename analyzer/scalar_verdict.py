@@ -6,6 +6,9 @@ Law: what the log cannot show is said: the steps between two points, the batches
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
 
 from analyzer import scalar_rules
 from analyzer.averages import batches_a_call
@@ -13,10 +16,15 @@ from analyzer.findings import Finding
 from analyzer.roles import Role
 from analyzer.scalar_rules import ScalarCase
 from analyzer.scalars import BadTag, growth_sentence, name_of
+from analyzer.series import Series, median
 from analyzer.verdict import LEAST_CONFIDENCE, RULES, Alternative, Verdict, unknown
+from tb_nan_plugin.signals import Phase
 
-SCALAR_RULES = {rule.cause: rule for rule in scalar_rules.ALL}
-MONITOR = (
+SCALAR_RULES: Final = {rule.cause: rule for rule in scalar_rules.ALL}
+# Losses of reinforcement learning and of critics grow a thousandfold, and train on; a millionfold
+# growth to more than a million is beyond any that we saw.
+BLOWN_UP: Final = 1e6
+MONITOR: Final = (
     "statistics of inputs and targets, weights, layer outputs and gradients of every step: add "
     "NaNMonitor to the callbacks and train again"
 )
@@ -45,7 +53,7 @@ def judge_scalars(case: ScalarCase) -> tuple[Verdict | None, tuple[Finding, ...]
     if findings and findings[0].confidence >= LEAST_CONFIDENCE:
         return _found(case, findings), tuple(findings)
     if case.first is None:
-        return None, ()
+        return _blown_up(case), ()
     return _unknown(case, case.first), ()
 
 
@@ -82,17 +90,43 @@ def _unknown(case: ScalarCase, bad: BadTag) -> Verdict:
     return unknown(" ".join(filter(None, sentences)), tuple(_missing(case, bad)))
 
 
+def _blown_up(case: ScalarCase) -> Verdict | None:
+    """Return what is to say of a training whose loss is finite and beyond all use."""
+    for label, series in case.series(Role.LOSS):
+        start, last = abs(float(series.values[0])), _end(series)
+        if last >= BLOWN_UP * max(start, 1.0):
+            summary = (
+                f"{label.key} went from {start:.4g} to {last:.4g} and is finite as yet: training "
+                "diverged. Scalars alone do not tell the cause."
+            )
+            return unknown(summary, (MONITOR,))
+    return None
+
+
+def _end(series: Series) -> float:
+    """Return the median size of the last tenth of a series."""
+    return median(np.abs(series.values[-max(1, len(series) // 10) :]))
+
+
 def when(case: ScalarCase, bad: BadTag) -> str:
     """Say which steps of training the first bad point stands for, as exactly as the log can."""
     unit = bad.axis.unit
-    if bad.histogram:
-        return _between(bad)
+    if bad.histogram and unit == "epoch":
+        return f"Keras writes histograms when an epoch ends: it began in epoch {_epochs(bad)}."
+    if bad.phase is Phase.VALIDATION:
+        return "It is so in the first evaluation already." if bad.last_finite_step is None else ""
     if unit == "epoch":
         return f"That is a mean over the whole epoch {bad.step}: one of its batches was the first."
     if unit == "batch":
         calls = batches_a_call(case.run, case.labels, case.labels.of[bad.key])
         return " ".join(filter(None, [_batch(bad, calls), _between(bad), _mean(bad)]))
     return _between(bad)
+
+
+def _epochs(bad: BadTag) -> str:
+    if bad.earliest_step in (None, bad.step):
+        return str(bad.step)
+    return f"{bad.earliest_step} to {bad.step}"
 
 
 def _batch(bad: BadTag, calls: int) -> str:
@@ -148,7 +182,11 @@ def _after(case: ScalarCase, bad: BadTag) -> str:
             "Hugging Face Trainer hides a NaN of the loss by default and logs a mean in its place, "
             "so the finite loss says nothing."
         )
-    others = {b.key for b in case.bad if not b.harmless and not b.recovered} - {bad.key}
+    others = {
+        b.key
+        for b in case.bad
+        if not b.harmless and not b.recovered and b.histogram <= bad.histogram
+    } - {bad.key}
     return (
         f"{_listed(sorted(others))} {'are' if len(others) > 1 else 'is'} bad too." if others else ""
     )

@@ -30,7 +30,7 @@ __all__ = [
 TRAINING: Final = (Phase.WEIGHTS, Phase.LOSS, Phase.BACKWARD, Phase.UPDATE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BadTag:
     """A tag that holds something non-finite.
 

@@ -20,12 +20,11 @@ from analyzer.roles import LONGEST_NAME, Role
 from analyzer.scalars import BadTag
 from analyzer.series import Histogram, Run, Series
 
-_GRADIENT: Final = re.compile(r"grad")
-_WEIGHT: Final = re.compile(
+_WEIGHT: Final = (
     r"(kernel|bias(es)?|gamma|beta|weights?|embeddings?|moving_(mean|variance)|\w+/histogram)(_\d+)?"
     r"(/|$|:|_)"
 )
-_STATISTIC: Final = re.compile(r"moving_(mean|variance)|running_(mean|var)")
+_STATISTICS: Final = ("moving_mean", "moving_variance", "running_mean", "running_var")
 
 
 def bad_histograms(run: Run, labels: Labels) -> list[BadTag]:
@@ -50,14 +49,14 @@ def bad_histograms(run: Run, labels: Labels) -> list[BadTag]:
 
 def is_of_statistics(tag: str) -> bool:
     """Return whether a tag names a layer's moving statistics rather than what it learns."""
-    return bool(_STATISTIC.search(tag[:LONGEST_NAME].lower()))
+    return any(word in tag[:LONGEST_NAME].lower() for word in _STATISTICS)
 
 
 def _role(tag: str) -> Role | None:
     name = tag[:LONGEST_NAME].lower()
-    if _GRADIENT.search(name):
+    if "grad" in name:
         return Role.GRADIENT_NORM
-    return Role.WEIGHT if _WEIGHT.search(name) else None
+    return Role.WEIGHT if re.search(_WEIGHT, name) else None
 
 
 def _first(histograms: Sequence[Histogram]) -> int | None:
@@ -98,18 +97,20 @@ def _bad(
     before = int(steps[0]) if first else None
     origin = origin_of(run, key)
     step = int(steps[-1])
+    axis = EPOCHS if labels.dialect.id == "keras" else labels.dialect.default
+    least = axis.first if before is None else before + 1
     return BadTag(
         origin.tag,
         key,
         role,
         step,
         before,
-        None if before is None else min(before + 1, step),
+        None if least is None else min(least, step),
         "nan",
         len(histograms) - first,
         recovered=False,
         harmless="",
         series=Series(steps, values, np.array(times, np.float64)),
-        axis=EPOCHS if labels.dialect.id == "keras" else labels.dialect.default,
+        axis=axis,
         histogram=True,
     )

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from analyzer.report import Analysis, Evidence, FirstNonfinite, Report, Verdict
 
+MOST_NAMES: Final = 5  # of the tags of one role; the JSON report has them all
 STYLES: Final = {
     "healthy": "green",
     "unhealthy": "yellow",
@@ -74,6 +75,7 @@ def _run(analysis: Analysis, log_dir: str) -> RenderableType:
     elif analysis.status == "healthy":
         parts.append(_text("No NaN, no Inf, and no finding.", style="green"))
     parts.extend(_besides(analysis))
+    parts.extend(_taken_for(analysis))
     return Panel(
         Group(*parts),
         title=_text(
@@ -101,8 +103,10 @@ def _where(first: FirstNonfinite) -> list[tuple[str, str]]:
         ("phase", first.phase.value),
         ("kind", {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}[first.kind]),
     ]
+    if first.earliest_step is not None and first.earliest_step < first.step:
+        rows.insert(2, ("began in", f"one of the steps {first.earliest_step} to {first.step}"))
     if first.where:
-        rows.insert(3, ("where", first.where))
+        rows.insert(-1, ("where", first.where))
     return rows
 
 
@@ -169,6 +173,32 @@ def _besides(analysis: Analysis) -> list[RenderableType]:
         parts.append(_section("Files"))
         parts += [_text(f"- {s.file}: {s.status}. {s.reason}", style="yellow") for s in damaged]
     return parts
+
+
+def _taken_for(analysis: Analysis) -> list[RenderableType]:
+    """Say what the scalar tags were taken for, and which runs were taken for one training."""
+    parts: list[RenderableType] = []
+    roles: dict[str, dict[str, list[str]]] = {}
+    for use in analysis.tags:
+        roles.setdefault(use.role.words, {}).setdefault(use.counts, []).append(use.key)
+    if roles:
+        parts.append(_section("What the tags were taken for"))
+        parts.append(_text(f"Written by: {analysis.dialect}", style="dim"))
+    for role, axes in roles.items():
+        for counts, names in axes.items():
+            parts.append(_text(f"- {role}: {_some(names)}").append(f"  [{counts}]", style="dim"))
+    if analysis.parts:
+        parts.append(_section("Runs that are one training (--no-group takes them apart)"))
+        parts += [
+            _text(f"- {name}").append(printable(f"  {why}" if why else ""), style="dim")
+            for name, why in analysis.parts
+        ]
+    return parts
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def printable(text: str) -> str:

@@ -58,7 +58,7 @@ class ScalarCase:
         return bool(losses) and all(np.isfinite(series.values).all() for series in losses)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ScalarRule:
     """A cause and the function that looks for it among scalars.
 

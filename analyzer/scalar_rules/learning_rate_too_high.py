@@ -6,8 +6,9 @@ until it overflows.
 
 ## How it is recognised
 The loss begins at an ordinary size, grows from the beginning without a calm phase, by a
-thousandfold or more and about evenly on a logarithmic scale, and is then not finite. Or it breaks
-after the logged learning rate had risen to its highest.
+thousandfold or more, and is then not finite; and either the log says that the rate was above what
+is usual, or it says nothing of it and growth is about even on a logarithmic scale over several
+points. Or the loss breaks after the logged learning rate had risen to its highest.
 
 ## What it cannot tell apart
 A loss that is large at its first point speaks for the scale of data or initialization, and growth
@@ -44,6 +45,8 @@ LEAST_POINTS: Final = 4  # fewer show no trend
 LEAST_GROWTH: Final = 1e3  # recovered spikes of healthy trainings stay below
 LEAST_RISING: Final = 0.75  # of the steps; the rest is the noise of batches
 LEAST_FIT: Final = 0.8  # R² of log10(loss) over steps; 1 is growth by one factor
+# No optimizer in ordinary use but Adadelta takes more (analyzer/derived.py has the sources).
+HIGHEST_USUAL_RATE: Final = 0.1
 RATE_ROSE: Final = 3.0  # runmedic's "learning rate still rising at NaN": over the first one
 
 
@@ -53,38 +56,64 @@ def check(case: ScalarCase) -> Finding | None:
     if bad is None or bad.role is not Role.LOSS or bad.histogram or bad.recovered:
         return None
     losses = case.each_batch(case.labels.of[bad.key]).before(bad.step).finite()
-    if len(losses) < LEAST_POINTS:
+    return _from_the_start(case, bad, losses) or _as_the_rate_rose(case, bad, losses)
+
+
+def _from_the_start(case: ScalarCase, bad: BadTag, losses: Series) -> Finding | None:
+    if bad.axis.unit == "epoch" or len(losses) < 2 or int(losses.steps[0]) > 1:
         return None
-    return _from_the_start(bad, losses) or _as_the_rate_rose(case, bad, losses)
-
-
-def _from_the_start(bad: BadTag, losses: Series) -> Finding | None:
     sizes = np.abs(losses.values)
-    if bad.axis.unit == "epoch" or bad.recovered or int(losses.steps[0]) > 1:
+    top = int(np.argmax(sizes))
+    if not 0 < sizes[0] <= ORDINARY_START or sizes[top] < LEAST_GROWTH * sizes[0]:
         return None
-    if not 0 < sizes[0] <= ORDINARY_START or sizes[-1] < LEAST_GROWTH * sizes[0]:
+    rising = float(np.mean(np.diff(sizes[: top + 1]) > 0))
+    rate = _highest_rate(case)
+    if rising < LEAST_RISING or (rate is not None and rate.observed <= HIGHEST_USUAL_RATE):
         return None
-    rising = float(np.mean(np.diff(sizes) > 0))
-    if rising < LEAST_RISING or _fit(losses.steps.astype(np.float64), sizes) < LEAST_FIT:
+    if rate is None and not _is_even(losses.steps.astype(np.float64), sizes):
         return None
-    facts = (
-        Evidence(
-            bad.key,
-            "",
-            int(losses.steps[0]),
-            float(losses.values[0]),
-            f"is at most {ORDINARY_START:g}",
-            "data and initialization give an ordinary loss, so they are not out of scale",
-            ORDINARY_START,
-        ),
-        _growth(bad, losses, f"in {rising:.0%} of the steps from the first on"),
+    start = Evidence(
+        bad.key,
+        "",
+        int(losses.steps[0]),
+        float(losses.values[0]),
+        f"is at most {ORDINARY_START:g}",
+        "data and initialization give an ordinary loss, so they are not out of scale",
+        ORDINARY_START,
     )
-    return Finding(
-        CAUSE, bad.step, 0.6, "error", _summary(bad, losses, "from the first step on"), facts
+    growth = _growth(bad, losses, f"in {rising:.0%} of the steps from the first to its highest")
+    facts = (start, growth) if rate is None else (rate, start, growth)
+    confidence = 0.6 if rate is None else 0.75
+    summary = _summary(bad, losses, "from the first step on")
+    return Finding(CAUSE, bad.step, confidence, "error", summary, facts)
+
+
+def _highest_rate(case: ScalarCase) -> Evidence | None:
+    """Return the highest rate that was logged, None where none was."""
+    rates = [(label, series.finite()) for label, series in case.series(Role.LEARNING_RATE)]
+    known = [(label, series) for label, series in rates if len(series)]
+    if not known:
+        return None
+    label, series = max(known, key=lambda pair: float(pair[1].values.max()))
+    top = int(np.argmax(series.values))
+    return Evidence(
+        label.key,
+        "",
+        int(series.steps[top]),
+        float(series.values[top]),
+        f"is above {HIGHEST_USUAL_RATE:g}",
+        "the highest rate in ordinary use",
+        HIGHEST_USUAL_RATE,
     )
+
+
+def _is_even(steps: Floats, sizes: Floats) -> bool:
+    return len(sizes) >= LEAST_POINTS and _fit(steps, sizes) >= LEAST_FIT
 
 
 def _as_the_rate_rose(case: ScalarCase, bad: BadTag, losses: Series) -> Finding | None:
+    if len(losses) < LEAST_POINTS:
+        return None
     start = median(np.abs(losses.values[: max(1, len(losses) // 4)]))
     if start == 0 or abs(float(losses.values[-1])) < 10 * start:
         return None
@@ -112,19 +141,21 @@ def _as_the_rate_rose(case: ScalarCase, bad: BadTag, losses: Series) -> Finding 
 
 
 def _growth(bad: BadTag, losses: Series, how: str) -> Evidence:
+    top = int(np.argmax(np.abs(losses.values)))
     return Evidence(
         bad.key,
         "",
-        int(losses.steps[-1]),
-        float(losses.values[-1]),
+        int(losses.steps[top]),
+        float(losses.values[top]),
         f"has grown from {losses.values[0]:.4g}",
         f"it rose {how}: each step overshot the last one",
     )
 
 
 def _summary(bad: BadTag, losses: Series, when: str) -> str:
+    top = float(losses.values[np.argmax(np.abs(losses.values))])
     return (
-        f"{bad.key} grew from {losses.values[0]:.4g} to {losses.values[-1]:.4g} {when}, until its "
+        f"{bad.key} grew from {losses.values[0]:.4g} to {top:.4g} {when}, until its "
         f"step {bad.step} was not finite: the likeliest cause is a learning rate that is too high."
     )
 

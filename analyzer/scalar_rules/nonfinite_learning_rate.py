@@ -65,7 +65,7 @@ def check(case: ScalarCase) -> Finding | None:
 def _goes_on(case: ScalarCase, rate: BadTag) -> bool:
     for _, series in case.series(Role.LOSS):
         later = series.values[series.wall_times > rate.since]
-        if len(np.unique(later[np.isfinite(later)])) >= GOES_ON:
+        if len(set(later[np.isfinite(later)].tolist())) >= GOES_ON:
             return True
     return False
 
