@@ -14,12 +14,12 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Final
 
-from analyzer.dialects import KERAS
 from analyzer.merged import Part, merged
-from analyzer.series import Attempt, Run
+from analyzer.nodes import Node, evaluates, may_be_one, works_beside
+from analyzer.series import Run
+from analyzer.workers import workers_of
 
 HALVES: Final = (
     "Keras' TensorBoard callback and TensorFlow 2 trainings write their halves into folders of "
@@ -38,31 +38,6 @@ NAMED_EVALUATION: Final = ("eval_", "evaluation_")  # what estimators call the s
 WORKER: Final = r"(chief|worker|rank|replica)[-_]?\d*$"
 # What torch.utils.tensorboard.summary._clean_tag leaves as it is.
 UNCLEAN: Final = r"[^-/\w.]"
-# An evaluation that follows the training begins within an hour, or within the training's own
-# duration; later ones may be of another day's training in the same place.
-MOST_PAUSE_S: Final = 3600.0
-LEAST_SHARED: Final = 0.5  # of the tags and of the time of two workers: they do the same work
-
-
-@dataclass
-class _Node:
-    """What has been joined so far under one name."""
-
-    parts: list[Part]
-
-    @cached_property
-    def tags(self) -> frozenset[str]:
-        return frozenset(tag for part in self.parts for tag in part.run.scalars)
-
-    @cached_property
-    def window(self) -> tuple[float, float] | None:
-        """First and last wall time, in seconds; None if nothing was measured."""
-        edges = [edge for part in self.parts for a in part.run.attempts for edge in window_of(a)]
-        return (min(edges), max(edges)) if edges else None
-
-    @property
-    def monitored(self) -> bool:
-        return any(part.run.health for part in self.parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +57,7 @@ class _Join:
     lines: Mapping[str, str] = field(default_factory=dict)
 
 
-_Nodes = dict[str, _Node]
+_Nodes = dict[str, Node]
 
 
 def grouped(runs: Sequence[Run]) -> list[tuple[Part, ...]]:
@@ -92,9 +67,9 @@ def grouped(runs: Sequence[Run]) -> list[tuple[Part, ...]]:
         The parts of each training, the leading one first, in the order of the first run of each;
         most have one part.
     """
-    nodes = {os.path.normpath(run.name): _Node([Part(run)]) for run in runs}
-    parents = {parent for name in nodes if (parent := _parent(name)) is not None}
-    for parent in sorted(parents, key=_depth, reverse=True):
+    nodes = {os.path.normpath(run.name): Node([Part(run)]) for run in runs}
+    folders = {folder for name in nodes for folder in _above(name)}
+    for parent in sorted(folders, key=_depth, reverse=True):
         _join_below(parent, nodes)
     order = {id(run): number for number, run in enumerate(runs)}
     joined = [tuple(node.parts) for node in nodes.values()]
@@ -106,10 +81,17 @@ def apart(runs: Sequence[Run]) -> list[tuple[Part, ...]]:
     return [(Part(run),) for run in runs]
 
 
+def alone(parts: tuple[Part, ...]) -> Run:
+    """Return the run of the only part."""
+    (part,) = parts
+    return part.run
+
+
 def training_of(parts: tuple[Part, ...]) -> Run:
     """Return the run that the parts are together: the only one itself, or a `Training`."""
     if len(parts) == 1:
-        return parts[0].run
+        workers = workers_of(parts[0].run)
+        return merged(parts[0].run.name, workers) if workers else parts[0].run
     names = [os.path.normpath(part.run.name) for part in parts]
     common = os.path.commonpath([os.path.join("/", name) for name in names])
     shown = next(
@@ -126,6 +108,13 @@ def _parent(name: str) -> str | None:
     return None if name == "." else os.path.dirname(name) or "."
 
 
+def _above(name: str) -> Iterator[str]:
+    parent = _parent(name)
+    while parent is not None:
+        yield parent
+        parent = _parent(parent)
+
+
 def _depth(name: str) -> int:
     return 0 if name == "." else name.count(os.sep) + 1
 
@@ -137,7 +126,7 @@ def _join_below(parent: str, nodes: _Nodes) -> None:
         join = rule(parent, below, nodes)
         if join is not None:
             taken = {name: nodes.pop(name) for name in join.members}
-            nodes[join.home] = _Node(list(_parts(join, taken)))
+            nodes[join.home] = Node(list(_parts(join, taken)))
 
 
 def _parts(join: _Join, taken: _Nodes) -> Iterator[Part]:
@@ -156,10 +145,10 @@ def _halves(parent: str, below: Mapping[str, str], nodes: _Nodes) -> _Join | Non
     evaluations = [
         name
         for base, name in below.items()
-        if base.lower() in EVALUATE and _evaluates(nodes[name], lead)
+        if base.lower() in EVALUATE and evaluates(nodes[name], lead)
     ]
     head = nodes.get(parent)
-    if head is not None and _may_be_one(head, lead):
+    if head is not None and may_be_one(head, lead):
         return _Join(parent, (parent, train, *evaluations), HALVES)
     if not evaluations:
         return None
@@ -175,7 +164,7 @@ def _evaluations(parent: str, below: Mapping[str, str], nodes: _Nodes) -> _Join 
         name
         for base, name in below.items()
         if (base.lower() in EVALUATE or base.lower().startswith(NAMED_EVALUATION))
-        and _evaluates(nodes[name], head)
+        and evaluates(nodes[name], head)
     ]
     return _Join(parent, (parent, *found), EVALUATION) if found else None
 
@@ -198,18 +187,18 @@ def _workers(parent: str, below: Mapping[str, str], nodes: _Nodes) -> _Join | No
     if len(found) < 2:
         return None
     lead = nodes[found[0]]
-    beside = [name for name in found[1:] if _works_beside(nodes[name], lead)]
+    beside = [name for name in found[1:] if works_beside(nodes[name], lead)]
     if not beside:
         return None
     head = nodes.get(parent)
     if head is None:
         return _Join(parent, (found[0], *beside), WORKERS)
-    if _may_be_one(head, lead):
+    if may_be_one(head, lead):
         return _Join(parent, (parent, found[0], *beside), WORKERS)
     return _Join(found[0], (found[0], *beside), WORKERS)
 
 
-def _line_of(base: str, node: _Node) -> str | None:
+def _line_of(base: str, node: Node) -> str | None:
     """Return what `add_scalars` called the line that a folder holds, None if it is no such."""
     if len(node.parts) != 1 or len(node.tags) != 1 or node.monitored:
         return None
@@ -217,47 +206,3 @@ def _line_of(base: str, node: _Node) -> str | None:
     stem = re.sub(UNCLEAN, "_", tag).replace("/", "_") + "_"
     clean = re.sub(UNCLEAN, "_", base)
     return base[len(stem) :] if clean.startswith(stem) and len(base) > len(stem) else None
-
-
-def _works_beside(node: _Node, lead: _Node) -> bool:
-    either = node.tags | lead.tags
-    if not either or len(node.tags & lead.tags) < LEAST_SHARED * len(either):
-        return False
-    if node.window is None or lead.window is None:
-        return False
-    shared = min(node.window[1], lead.window[1]) - max(node.window[0], lead.window[0])
-    shorter = min(end - begin for begin, end in (node.window, lead.window))
-    return shared >= LEAST_SHARED * shorter and shared >= 0
-
-
-def _evaluates(node: _Node, lead: _Node) -> bool:
-    """Tell whether a run evaluates another: by its tags, and by when it was written."""
-    alike = bool(node.tags & lead.tags) or (
-        any(map(KERAS.marks, node.tags)) and (lead.monitored or any(map(KERAS.marks, lead.tags)))
-    )
-    return alike and _follows(node, lead)
-
-
-def _follows(node: _Node, lead: _Node) -> bool:
-    if node.window is None or lead.window is None:
-        return False
-    begin, end = lead.window
-    pause = max(MOST_PAUSE_S, end - begin)
-    return node.window[1] >= begin and node.window[0] <= end + pause
-
-
-def _may_be_one(head: _Node, lead: _Node) -> bool:
-    """Tell whether two runs were written at one time; one without points speaks against nothing."""
-    if head.window is None or lead.window is None:
-        return True
-    return head.window[0] <= lead.window[1] and lead.window[0] <= head.window[1]
-
-
-def window_of(attempt: Attempt) -> Iterator[float]:
-    """Yield wall times between which an attempt was written; nothing of one without points."""
-    if attempt.health is not None:
-        yield float(attempt.health.wall_times[0])
-        yield float(attempt.health.wall_times[-1])
-    for series in attempt.scalars.values():
-        yield float(series.wall_times[0])
-        yield float(series.wall_times[-1])

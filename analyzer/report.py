@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from math import isnan
 from typing import Any, Final
 
-from analyzer.analysis import Analysis, FirstNonfinite, TagUse, analyze_run
+from analyzer.analysis import Analysis, FirstNonfinite, analyze_run
 from analyzer.collect import Collector, LogDirError, LogDirs, Progress
 from analyzer.evidence import Evidence
 from analyzer.findings import Finding
-from analyzer.groups import apart, grouped, training_of
+from analyzer.groups import alone, apart, grouped, training_of
+from analyzer.scalar_status import TagUse
 from analyzer.scalar_verdict import described
 from analyzer.timeline import Track, tracks
 from analyzer.verdict import Verdict
@@ -154,9 +155,10 @@ class Watch:
         """
         collection = self._collector.collect(progress)
         trainings = grouped(collection.runs) if self._group else apart(collection.runs)
+        as_one = training_of if self._group else alone
         before = self._analyses
         self._analyses = {
-            key: before.get(key) or analyze_run(training_of(parts))
+            key: before.get(key) or analyze_run(as_one(parts))
             for parts in trainings
             for key in [tuple(id(part.run) for part in parts)]
         }
