@@ -70,6 +70,9 @@ def epochs_of(run: Run, labels: Labels, label: Label) -> Epochs | None:
     if not len(batches) or not len(epochs) or (np.diff(batches.steps) <= 0).any():
         return None
     length = _length(batches, epochs)
+    if length is None and len(epochs) > 1:
+        epochs = _but_the_last(epochs)  # a training that stops ends its last epoch early
+        length = _length(batches, epochs)
     if length is None:
         return None
     return Epochs(
@@ -83,7 +86,7 @@ def epochs_of(run: Run, labels: Labels, label: Label) -> Epochs | None:
 def _length(batches: Series, epochs: Series) -> int | None:
     """Return the one number of batches an epoch that all ends allow."""
     ends = np.searchsorted(batches.wall_times, epochs.wall_times, side="right")
-    least, most = 1, np.iinfo(np.int64).max
+    least, most, every = 1, np.iinfo(np.int64).max, int(batches.steps[0])
     for count, end in enumerate(ends.tolist(), start=1):
         if end == 0:
             return None
@@ -91,9 +94,13 @@ def _length(batches: Series, epochs: Series) -> int | None:
         least = max(least, -(-last // count))
         if end < len(batches):
             most = min(most, (int(batches.steps[end]) - 1) // count)
-        elif int(batches.steps[0]) == 1 and (np.diff(batches.steps) == 1).all():
-            most = min(most, last // count)  # every batch is logged: there was none after the last
+        elif (np.diff(batches.steps) == every).all():
+            most = min(most, (last + every - 1) // count)  # the next would have been written
     return least if least == most else None
+
+
+def _but_the_last(series: Series) -> Series:
+    return Series(series.steps[:-1], series.values[:-1], series.wall_times[:-1])
 
 
 def _is_running(batches: Series, epochs: Series, length: int) -> bool:

@@ -27,6 +27,8 @@ def workers_of(run: Run) -> tuple[Part, ...]:
     attempts = run.attempts
     if len(attempts) < 2 or any(len(a.files) != 1 for a in attempts):
         return ()
+    if len({_process(attempt.files[0]) for attempt in attempts}) < len(attempts):
+        return ()
     nodes = [Node([Part(_alone(run, attempt))]) for attempt in attempts]
     lead = nodes[0].window
     if lead is None or not all(works_beside(node, nodes[0]) for node in nodes[1:]):
@@ -37,6 +39,11 @@ def workers_of(run: Run) -> tuple[Part, ...]:
     return tuple(
         Part(node.parts[0].run, FILES if number else "") for number, node in enumerate(nodes)
     )
+
+
+def _process(file: str) -> str:
+    """Return what a file's name says of who wrote it: host, and mostly process, after the time."""
+    return os.path.basename(file).partition("tfevents.")[2].partition(".")[2]
 
 
 def _alone(run: Run, attempt: Attempt) -> Run:

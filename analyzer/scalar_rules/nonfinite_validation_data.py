@@ -28,7 +28,7 @@ import numpy as np
 
 from analyzer.evidence import Evidence
 from analyzer.findings import Finding
-from analyzer.roles import Role
+from analyzer.roles import Role, is_of_validation
 from analyzer.rules import Remedy
 from analyzer.scalar_rules._case import ScalarCase, ScalarRule
 from analyzer.scalars import BadTag, name_of
@@ -93,12 +93,11 @@ def _falls(case: ScalarCase) -> bool:
 
 def _accuracies(case: ScalarCase, loss: BadTag) -> tuple[str, Series, float] | None:
     """Return the accuracy beside the validation loss, and the last one of training."""
-    part = case.labels.of[loss.key].origin.part if loss.key in case.labels.of else ""
     own, training = None, None
     for label, series in case.series(Role.ACCURACY):
         if not np.isfinite(series.values).all():
             continue
-        validation = label.origin.part == part or "val" in label.key.lower()
+        validation = is_of_validation(label.origin.tag, label.origin.belongs)
         if validation and label.axis == loss.axis:
             own = own or (label.key, series)
         elif not validation:

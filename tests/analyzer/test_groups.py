@@ -230,7 +230,7 @@ def test_a_timeline_draws_every_part(tmp_path: Path) -> None:
     }
 
 
-def put_files(directory: Path, *begins: float, length: int = 100) -> Path:
+def put_files(directory: Path, *begins: float, hosts: str = "ab") -> Path:
     """One file for each begin, all with the same steps; the second's loss is NaN at step 7."""
     for number, begin in enumerate(begins):
         events = [
@@ -239,9 +239,10 @@ def put_files(directory: Path, *begins: float, length: int = 100) -> Path:
                 wire.value("loss", simple_value=nan if number and step >= 7 else 1.0),
                 wall_time=1.7e9 + begin + step,
             )
-            for step in range(length)
+            for step in range(100)
         ]
-        write(directory, wire.file_of(wire.version(), *events), number)
+        path = write(directory, wire.file_of(wire.version(), *events), number)
+        path.rename(path.with_suffix(f".{hosts[number]}.77.0.v2"))
     return directory
 
 
@@ -253,7 +254,7 @@ def test_files_that_workers_write_side_by_side_are_one_training(tmp_path: Path) 
     assert analysis.status == "nonfinite"
     assert analysis.first_nonfinite is not None
     assert (analysis.first_nonfinite.tag, analysis.first_nonfinite.step) == ("loss", 7)
-    assert analysis.first_nonfinite.part.endswith("1700000001.host")
+    assert analysis.first_nonfinite.part.endswith("1700000001.b.77.0.v2")
     assert not any("attempt" in note for note in analysis.notes)
 
 
@@ -265,6 +266,10 @@ def test_a_training_started_again_is_another_attempt_and_no_worker(
 
     assert analysis.parts == ()
     assert len(analysis.run.attempts) == 2
+
+
+def test_files_of_one_process_are_no_workers(tmp_path: Path) -> None:
+    assert only(analyze(put_files(tmp_path, 0.0, 1.5, hosts="aa"))).parts == ()
 
 
 def test_no_group_takes_the_files_of_workers_for_attempts(tmp_path: Path) -> None:
