@@ -67,10 +67,16 @@ def grouped(runs: Sequence[Run]) -> list[tuple[Part, ...]]:
         The parts of each training, the leading one first, in the order of the first run of each;
         most have one part.
     """
-    nodes = {os.path.normpath(run.name): Node([Part(run)]) for run in runs}
-    folders = {folder for name in nodes for folder in _above(name)}
-    for parent in sorted(folders, key=_depth, reverse=True):
-        _join_below(parent, nodes)
+    nodes: _Nodes = {}
+    for run in runs:
+        name = os.path.normpath(run.name)
+        nodes[name if name not in nodes else run.name] = Node([Part(run)])
+    below: dict[str, dict[str, str]] = {}
+    for name in nodes:
+        for child, parent in _above(name):
+            below.setdefault(parent, {})[os.path.basename(child)] = child
+    for parent in sorted(below, key=_depth, reverse=True):
+        _join_below(parent, below[parent], nodes)
     order = {id(run): number for number, run in enumerate(runs)}
     joined = [tuple(node.parts) for node in nodes.values()]
     return sorted(joined, key=lambda parts: min(order[id(part.run)] for part in parts))
@@ -104,26 +110,25 @@ def _is(name: str, absolute: str) -> bool:
     return os.path.normpath(os.path.join("/", name)) == absolute
 
 
-def _parent(name: str) -> str | None:
-    return None if name == "." else os.path.dirname(name) or "."
-
-
-def _above(name: str) -> Iterator[str]:
-    parent = _parent(name)
-    while parent is not None:
-        yield parent
-        parent = _parent(parent)
+def _above(name: str) -> Iterator[tuple[str, str]]:
+    """Yield a name and its folder, that folder and its own, and so on up to the log directory."""
+    while name != ".":
+        parent = os.path.dirname(name) or "."
+        if parent == name:
+            return
+        yield name, parent
+        name = parent
 
 
 def _depth(name: str) -> int:
     return 0 if name == "." else name.count(os.sep) + 1
 
 
-def _join_below(parent: str, nodes: _Nodes) -> None:
+def _join_below(parent: str, below: Mapping[str, str], nodes: _Nodes) -> None:
     """Join what lies directly below a folder with each other, and with the folder's own run."""
     for rule in (_halves, _evaluations, _lines, _workers):
-        below = {os.path.basename(name): name for name in nodes if _parent(name) == parent}
-        join = rule(parent, below, nodes)
+        there = {base: name for base, name in below.items() if name in nodes}
+        join = rule(parent, there, nodes)
         if join is not None:
             taken = {name: nodes.pop(name) for name in join.members}
             nodes[join.home] = Node(list(_parts(join, taken)))

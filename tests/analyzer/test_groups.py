@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from math import nan
 from pathlib import Path
@@ -9,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from analyzer.analysis import Analysis
+from analyzer.groups import grouped
 from analyzer.merged import Training
 from analyzer.report import Report, Watch, analyze
+from analyzer.series import Run
 from tb_nan_plugin.signals import Phase
 from tests.analyzer.events import wire
 from tests.analyzer.failures import healthy, nonfinite_input
-from tests.analyzer.runs import Points, blocks, event_file, write
+from tests.analyzer.runs import Points, blocks, event_file, run, write
 
 LATER = 1_000_000  # steps are seconds of the clock here: eleven days
 
@@ -86,7 +89,7 @@ def test_runs_of_one_training_are_judged_as_one_with_their_parts_named(
 ) -> None:
     analysis = only(analyze(lay(tmp_path, ONE[name])))
 
-    assert sorted(run for run, _ in analysis.parts) == sorted(ONE[name])
+    assert sorted(part for part, _ in analysis.parts) == sorted(ONE[name])
     assert [bool(why) for _, why in analysis.parts] == [False, *[True] * (len(ONE[name]) - 1)]
 
 
@@ -125,17 +128,17 @@ def test_a_training_is_called_after_the_folder_that_holds_its_parts(tmp_path: Pa
 def test_every_point_is_there_and_a_tag_of_two_parts_is_named_with_its_part(
     tmp_path: Path,
 ) -> None:
-    run = only(analyze(lay(tmp_path, ONE["Keras"]))).run
+    joined = only(analyze(lay(tmp_path, ONE["Keras"]))).run
 
-    assert isinstance(run, Training)
-    assert {key: run.scalars[key].values.tolist() for key in run.scalars} == {
+    assert isinstance(joined, Training)
+    assert {key: joined.scalars[key].values.tolist() for key in joined.scalars} == {
         "batch_loss": [1.0, 0.75, 0.5],
         "train/epoch_loss": [0.75],
         "validation/epoch_loss": [1.25],
         "evaluation_loss_vs_iterations": [1.25],
     }
-    assert len(run.scalars) == 4
-    assert len(run.sources) == 2
+    assert len(joined.scalars) == 4
+    assert len(joined.sources) == 2
 
 
 def test_lines_of_add_scalars_are_told_by_their_names(tmp_path: Path) -> None:
@@ -228,6 +231,21 @@ def test_a_timeline_draws_every_part(tmp_path: Path) -> None:
         "validation/epoch_loss",
         "evaluation_loss_vs_iterations",
     }
+
+
+@pytest.mark.parametrize("name", ["/", "/a/train", "..", "../train", "a/./train", "a//b"])
+def test_names_of_any_form_are_kept(name: str) -> None:
+    runs = [Run(name, scalars={}), Run("train", scalars={})]
+
+    assert [part.run for parts in grouped(runs) for part in parts] == runs
+
+
+def test_ten_thousand_runs_are_sorted_out_at_once() -> None:
+    runs = [run(scalars={"loss": [1.0]}, name=f"trial_{n}/train") for n in range(10_000)]
+    start = time.perf_counter()
+
+    assert len(grouped(runs)) == len(runs)
+    assert time.perf_counter() - start < 5
 
 
 def put_files(directory: Path, *begins: float, hosts: str = "ab") -> Path:
