@@ -133,6 +133,20 @@ def of_each_batch(series: Series, epochs: Epochs) -> Series:
     return Series(steps[shown], added[shown], series.wall_times[shown])
 
 
+def survives(series: Series, epochs: Epochs | None) -> bool:
+    """Return whether the model came through every bad batch of a running mean, the last one too.
+
+    A mean that is Inf turns to NaN with the first batch that is NaN, as all are once the weights
+    are; one that stays Inf to its end held finite batches after the bad one. It must have been seen
+    to come back before, when an epoch began.
+    """
+    bad = ~np.isfinite(series.values)
+    if epochs is None or not epochs.running or np.isnan(series.values).any():
+        return False
+    came_back = bool((bad[:-1] & ~bad[1:]).any())
+    return came_back and bool(bad[-2:].all())
+
+
 def batches_a_call(run: Run, labels: Labels, label: Label) -> int:
     """Return how many batches Keras trains between two calls of its callbacks, 1 unless it shows.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.averages import Epochs, epochs_of
+from analyzer.averages import BATCH, EPOCH, Epochs, epochs_of, survives
 from analyzer.dialects import OWN, Axis
 from analyzer.harmless import kind_of, name_of, passing, sentinels, why_harmless
 from analyzer.labels import Label, Labels, labels_of
@@ -44,7 +44,8 @@ class BadTag:
             two points were not written. None where the log does not say.
         kind: What the first bad point is.
         count: How many points are bad.
-        recovered: Whether the tag's last point is finite again.
+        recovered: Whether the tag's last point is finite again, or is Inf only since a running mean
+            still holds a batch that the model came through.
         harmless: Why it is no failure, as a sentence; "" where it may be one.
         series: The points.
         axis: What its steps count.
@@ -100,9 +101,20 @@ def bad_tags(run: Run, labels: Labels | None = None) -> list[BadTag]:
         if (mask := ~np.isfinite(series.values)).any()
     }
     labels = labels.but(sentinels(run, labels, bad))
-    found = [_bad(run, labels, labels.of[key], mask) for key, mask in bad.items()]
+    found = _of_epochs([_bad(run, labels, labels.of[key], mask) for key, mask in bad.items()])
     order = list(Role)
     return sorted(found, key=lambda b: (order.index(b.role), b.since, "loss" not in b.tag.lower()))
+
+
+def _of_epochs(found: list[BadTag]) -> list[BadTag]:
+    """Let an epoch's mean have recovered where the batches that it is made of have."""
+    survived = {b.tag.removeprefix(BATCH) for b in found if b.recovered and b.epochs is not None}
+    return [
+        replace(b, recovered=True)
+        if b.tag.removeprefix(EPOCH) in survived and not np.isnan(b.series.values).any()
+        else b
+        for b in found
+    ]
 
 
 def first_of(bad: Iterable[BadTag]) -> BadTag | None:
@@ -128,7 +140,8 @@ def _bad(run: Run, labels: Labels, label: Label, mask: npt.NDArray[np.bool_]) ->
     counted = mask & ~skipped if skipped.any() and (mask & ~skipped).any() else mask
     harmless = why_harmless(label, series, mask, skipped)
     first = int(np.argmax(counted))
-    before = int(series.steps[first - 1]) if first > 0 else None
+    finite = np.flatnonzero(~mask[:first])
+    before = int(series.steps[finite[-1]]) if len(finite) else None
     epochs = epochs_of(run, labels, label)
     return BadTag(
         label.origin.tag,
@@ -139,7 +152,7 @@ def _bad(run: Run, labels: Labels, label: Label, mask: npt.NDArray[np.bool_]) ->
         _earliest(label, int(series.steps[first]), before, epochs),
         kind_of(float(series.values[first])),
         int(mask.sum()),
-        bool(np.isfinite(series.values[-1])),
+        bool(np.isfinite(series.values[-1])) or survives(series, epochs),
         harmless,
         series,
         label.axis,

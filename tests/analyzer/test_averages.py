@@ -8,6 +8,7 @@ from math import inf, nan
 import numpy as np
 import pytest
 
+from analyzer.analysis import analyze_run
 from analyzer.averages import Epochs, batches_a_call, epochs_of, of_each_batch
 from analyzer.labels import labels_of
 from analyzer.scalars import bad_tags
@@ -134,6 +135,33 @@ def test_without_the_mean_of_the_epoch_before_the_interval_is_whole() -> None:
     losses = [[1.0] * 5, [1.0] * 4 + [nan], [nan] * 5]
 
     assert first_interval(losses, 4) == (9, 12)
+
+
+def status(losses: Sequence[Sequence[float]]) -> str:
+    return analyze_run(on(keras_log(losses))).status
+
+
+CALM, STRUCK = [1.0, 2.0, 1.0, 2.0], [1.0, inf, 1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        pytest.param([CALM, CALM], "healthy", id="nothing"),
+        pytest.param([STRUCK, CALM], "recovered", id="an epoch that ends bad, and a finite one"),
+        pytest.param([STRUCK, STRUCK], "recovered", id="each epoch begins finite"),
+        pytest.param([CALM, STRUCK], "nonfinite", id="it was never seen to come back"),
+        pytest.param([STRUCK, [1.0, inf, nan, nan]], "nonfinite", id="NaN follows"),
+        pytest.param([STRUCK, [1.0, 2.0, 1.0, inf]], "nonfinite", id="the very last batch"),
+        pytest.param([STRUCK, CALM, [nan] * 4], "nonfinite", id="a failure later"),
+        pytest.param([[1.0, inf, inf, inf], [inf] * 4], "nonfinite", id="it began bad again"),
+    ],
+)
+def test_bad_batches_that_the_model_came_through_are_no_failure(
+    losses: Sequence[Sequence[float]], expected: str
+) -> None:
+    with np.errstate(invalid="ignore"):
+        assert status(losses) == expected
 
 
 def test_calls_of_several_batches_are_told_by_two_evaluations() -> None:

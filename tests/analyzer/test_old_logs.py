@@ -133,7 +133,9 @@ def test_one_infinite_batch_is_told_from_a_broken_model(logs: Path) -> None:
 
     assert first is not None
     assert verdict is not None
+    assert analysis.status == "recovered"
     assert (first.step, first.kind) == (4, "inf")
+    assert "so that the weights were finite" in verdict.summary
     assert "one bad batch makes all later points of its epoch bad" in verdict.summary
     assert np.isfinite(analysis.run.scalars["batch_loss"].at(11) or np.nan)
 
