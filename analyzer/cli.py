@@ -128,12 +128,14 @@ def _read(log_dir: str | None, logdir_spec: str | None, *, group: bool) -> Repor
     except ReaderMissingError as error:
         _fail(str(error))
     from analyzer.places import LogDirSpec
-    from analyzer.report import LogDirError
+    from analyzer.report import LogDirError, Watch
     from analyzer.report import analyze as analyze_log_dir
 
     try:
         where = log_dir if logdir_spec is None else LogDirSpec.parse(logdir_spec)
-        return analyze_log_dir(where or "", _progress(), group=group)
+        if not group:
+            return Watch(where or "", group=False).refresh(_progress())
+        return analyze_log_dir(where or "", _progress())
     except LogDirError as error:
         _fail(str(error))
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from analyzer.merged import Part, merged
@@ -82,15 +83,25 @@ def grouped(runs: Sequence[Run]) -> list[tuple[Part, ...]]:
     return sorted(joined, key=lambda parts: min(order[id(part.run)] for part in parts))
 
 
-def apart(runs: Sequence[Run]) -> list[tuple[Part, ...]]:
-    """Put no runs together: each is a training of its own."""
-    return [(Part(run),) for run in runs]
+def trainings(
+    runs: Sequence[Run], *, group: bool = True
+) -> Iterator[tuple[tuple[int, ...], Callable[[], Run]]]:
+    """Yield each training: what identifies its runs, and what makes one run of them.
+
+    Args:
+        runs: The runs of a log directory.
+        group: Whether runs are put together; else each is a training of its own.
+    """
+    if not group:
+        for run in runs:
+            yield (id(run),), partial(_itself, run)
+        return
+    for parts in grouped(runs):
+        yield tuple(id(part.run) for part in parts), partial(training_of, parts)
 
 
-def alone(parts: tuple[Part, ...]) -> Run:
-    """Return the run of the only part."""
-    (part,) = parts
-    return part.run
+def _itself(run: Run) -> Run:
+    return run
 
 
 def training_of(parts: tuple[Part, ...]) -> Run:

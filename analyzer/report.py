@@ -15,7 +15,7 @@ from analyzer.analysis import Analysis, FirstNonfinite, analyze_run
 from analyzer.collect import Collector, LogDirError, LogDirs, Progress
 from analyzer.evidence import Evidence
 from analyzer.findings import Finding
-from analyzer.groups import alone, apart, grouped, training_of
+from analyzer.groups import trainings
 from analyzer.scalar_status import TagUse
 from analyzer.scalar_verdict import described
 from analyzer.timeline import Track, tracks
@@ -154,13 +154,10 @@ class Watch:
             LogDirError: There is no such directory, it may not be read, or holds no event files.
         """
         collection = self._collector.collect(progress)
-        trainings = grouped(collection.runs) if self._group else apart(collection.runs)
-        as_one = training_of if self._group else alone
         before = self._analyses
         self._analyses = {
-            key: before.get(key) or analyze_run(as_one(parts))
-            for parts in trainings
-            for key in [tuple(id(part.run) for part in parts)]
+            key: before.get(key) or analyze_run(made())
+            for key, made in trainings(collection.runs, group=self._group)
         }
         fresh = Report(collection.log_dir, tuple(self._analyses.values()), collection.problems)
         if self._report is None or not self._report.same_as(fresh):

@@ -129,6 +129,24 @@ def test_a_finite_epoch_between_two_points_narrows_the_interval() -> None:
 
     assert first_interval([*calm, [1.0] * 5, [1.0, nan, 1.0, 1.0, 1.0]], 4) == (21, 24)
     assert first_interval([*calm, [1.0] * 4 + [nan], [nan] * 5], 4) == (17, 20)
+    assert first_interval([*calm, [1.0, 1.0, nan, 1.0, 1.0], [nan] * 5], 4) == (17, 20)
+
+
+CALM_SIX = [1.0] * 6
+
+
+def test_an_epoch_that_began_after_the_last_finite_point_begins_the_interval() -> None:
+    # Points at 16 and 20, epochs of 6: 18 ended a finite epoch, so 17 and 18 were finite too.
+    losses = [CALM_SIX, CALM_SIX, CALM_SIX, [1.0, nan, 1.0, 1.0, 1.0, 1.0]]
+
+    assert first_interval(losses, 4) == (19, 20)
+
+
+def test_an_epoch_whose_mean_is_bad_may_have_held_the_first() -> None:
+    # The same points, but the epoch that ends at 18 is bad, though its point at 16 is finite.
+    losses = [CALM_SIX, CALM_SIX, [*CALM_SIX[1:], nan], [1.0, nan, 1.0, 1.0, 1.0, 1.0]]
+
+    assert first_interval(losses, 4) == (17, 20)
 
 
 def test_without_the_mean_of_the_epoch_before_the_interval_is_whole() -> None:
@@ -152,6 +170,7 @@ CALM, STRUCK = [1.0, 2.0, 1.0, 2.0], [1.0, inf, 1.0, 2.0]
         pytest.param([STRUCK, STRUCK], "recovered", id="each epoch begins finite"),
         pytest.param([CALM, STRUCK], "nonfinite", id="it was never seen to come back"),
         pytest.param([STRUCK, [1.0, inf, nan, nan]], "nonfinite", id="NaN follows"),
+        pytest.param([[1.0, nan, 1.0, 1.0]] * 2, "nonfinite", id="NaN hides what follows"),
         pytest.param([STRUCK, [1.0, 2.0, 1.0, inf]], "nonfinite", id="the very last batch"),
         pytest.param([STRUCK, CALM, [nan] * 4], "nonfinite", id="a failure later"),
         pytest.param([[1.0, inf, inf, inf], [inf] * 4], "nonfinite", id="it began bad again"),

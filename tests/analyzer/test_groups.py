@@ -206,6 +206,21 @@ def test_restarts_of_the_parts_are_put_together(tmp_path: Path) -> None:
     assert any("this is about attempt 2, the first that failed" in n for n in analysis.notes)
 
 
+def test_a_part_with_fewer_attempts_is_put_to_the_attempt_of_its_time(tmp_path: Path) -> None:
+    for number, begin in enumerate([0, 1000]):
+        events = [
+            wire.event(step, wire.value("loss", simple_value=1.0), wall_time=1.7e9 + begin + step)
+            for step in range(3)
+        ]
+        write(tmp_path / "train", wire.file_of(wire.version(), *events), number)
+    early = wire.event(2, wire.value("loss", simple_value=nan), wall_time=1.7e9 + 3)
+    write(tmp_path / "test", wire.file_of(wire.version(), early), 1)
+
+    attempts = only(analyze(tmp_path)).run.attempts
+
+    assert [list(a.scalars) for a in attempts] == [["train/loss", "test/loss"], ["train/loss"]]
+
+
 def test_a_watch_joins_a_part_that_comes_later_and_keeps_what_has_not_changed(
     tmp_path: Path,
 ) -> None:
@@ -276,7 +291,7 @@ def test_files_that_workers_write_side_by_side_are_one_training(tmp_path: Path) 
     assert not any("attempt" in note for note in analysis.notes)
 
 
-@pytest.mark.parametrize("begin", [50.0, 101.0], ids=["overlapping by half", "afterwards"])
+@pytest.mark.parametrize("begin", [30.0, 101.0], ids=["while the other one runs", "afterwards"])
 def test_a_training_started_again_is_another_attempt_and_no_worker(
     begin: float, tmp_path: Path
 ) -> None:

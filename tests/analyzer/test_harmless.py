@@ -98,8 +98,9 @@ def test_an_infinity_of_one_of_two_quantities_in_a_tag_is_a_note() -> None:
         ([0.1, -9.0, 1.0, -inf, 2.0, nan, nan, nan], None, 2),
         ([0.1, -9.0, 1.0, -inf, 2.0, 1.0, nan, nan], [1.0, 1.0, nan, nan], 2),
         ([0.1, -9.0, 1.0, -9.0, -inf, -inf, -inf, -inf], None, 2),
+        ([0.1, -9.0, 1.0, 1.0, 2.0, -inf, 1.0, 1.0], [1.0, 1.0, nan, nan], 2),
     ],
-    ids=["NaN later", "another loss breaks", "it stays so"],
+    ids=["NaN later", "another loss breaks", "it stays so", "infinite as another breaks"],
 )
 def test_such_a_tag_can_fail_all_the_same(
     values: list[float], losses: list[float] | None, step: int

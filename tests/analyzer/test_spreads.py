@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import nan
+from math import inf, nan
 
 import numpy as np
 import pytest
@@ -73,8 +73,8 @@ def test_a_loss_that_broke_earlier_comes_first() -> None:
 
 @pytest.mark.parametrize(
     "found",
-    [histogram(3, count=0.0), histogram(3, 0.0, 5.0), histogram(3)],
-    ids=["empty", "all zero", "usual"],
+    [histogram(3, count=0.0), histogram(3, 0.0, 5.0), histogram(3), histogram(3, inf, 5.0)],
+    ids=["empty", "all zero", "usual", "open at its ends, as PyTorch may write it"],
 )
 def test_a_finite_histogram_is_no_failure(found: Histogram) -> None:
     assert on(dense__kernel__histogram=[histogram(0), found]).status == "healthy"
