@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from analyzer.analysis import analyze_run
-from analyzer.averages import Epochs, batches_a_call, epochs_of, of_each_batch
+from analyzer.averages import Epochs, batches_a_call, epochs_of, of_each_batch, survives
 from analyzer.labels import labels_of
 from analyzer.scalars import bad_tags
 from analyzer.series import Attempt, Run, Series
@@ -181,6 +181,14 @@ def test_bad_batches_that_the_model_came_through_are_no_failure(
 ) -> None:
     with np.errstate(invalid="ignore"):
         assert status(losses) == expected
+
+
+def test_a_mean_that_is_nan_says_nothing_of_what_followed() -> None:
+    tags = keras_log([[1.0, nan, 1.0, 1.0]] * 2)
+    infinite = keras_log([[1.0, inf, 1.0, 1.0]] * 2)
+
+    assert not survives(tags["batch_loss"], epochs(tags))
+    assert survives(infinite["batch_loss"], epochs(infinite))
 
 
 def test_calls_of_several_batches_are_told_by_two_evaluations() -> None:

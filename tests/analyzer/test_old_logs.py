@@ -36,9 +36,11 @@ PROGRAMS: dict[str, Callable[[Path], None]] = {
     "bad validation rows": trainings.bad_validation_rows,
     "bad statistics": trainings.bad_statistics,
     "infinite batch": trainings.infinite_batch,
+    "monitored": trainings.monitored,
     "healthy": trainings.healthy,
 }
 CAUSES = {
+    "monitored": "nonfinite-input",
     "high rate": "learning-rate-too-high",
     "bad schedule": "nonfinite-learning-rate",
     "bad validation rows": "nonfinite-validation-data",
@@ -71,8 +73,9 @@ def test_no_cause_is_named_but_the_one_that_is_true(name: str, logs: Path) -> No
     else:
         assert verdict is not None
         assert verdict.cause == CAUSES.get(name, "unknown")
-        assert verdict.confidence <= 0.9
-        assert verdict.missing
+        if name != "monitored":
+            assert verdict.confidence <= 0.9
+            assert verdict.missing
 
 
 def test_a_row_is_found_in_its_batch_which_keras_counts_from_1(logs: Path) -> None:
@@ -147,6 +150,15 @@ def test_validation_is_judged_with_its_training_and_told_apart(logs: Path) -> No
     assert analysis.first_nonfinite.phase is Phase.VALIDATION
     assert analysis.first_nonfinite.part == "validation"
     assert [name for name, _ in analysis.parts] == ["train", "validation"]
+
+
+def test_what_a_monitor_wrote_and_what_keras_wrote_is_one_training(logs: Path) -> None:
+    analysis = on(logs, "monitored")
+
+    assert [name for name, _ in analysis.parts][:2] == [".", "train"]
+    assert analysis.first_nonfinite is not None
+    assert (analysis.first_nonfinite.step, analysis.first_nonfinite.axis) == (5, "step")
+    assert analysis.run.scalars["batch_loss"].steps[-1] == 6
 
 
 def test_a_running_mean_is_taken_apart_into_what_each_batch_had(tmp_path: Path) -> None:

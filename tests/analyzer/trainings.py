@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tb_nan_plugin import NaNMonitor
+
 ROWS, BATCH = 160, 16  # ten batches an epoch
 Data = tuple[Any, Any]
 
@@ -43,6 +45,7 @@ def train(
     epochs: int = 3,
     validation: Data | None = None,
     callback: dict[str, Any] | None = None,
+    more: tuple[Any, ...] = (),
     **compiled: Any,
 ) -> None:
     """Train and log every batch, in the order of the rows."""
@@ -55,7 +58,7 @@ def train(
         shuffle=False,
         verbose=0,
         validation_data=validation,
-        callbacks=[keras.callbacks.TensorBoard(str(directory), **settings)],
+        callbacks=[*more, keras.callbacks.TensorBoard(str(directory), **settings)],
     )
 
 
@@ -147,6 +150,13 @@ def infinite_batch(directory: Path) -> None:
 
     x, y = data()
     train(directory, model(), (x, with_value(y, 50, 3e38)), loss=loss)
+
+
+def monitored(directory: Path) -> None:
+    """A training that was watched, too, in the same directory, and stops where it fails."""
+    x, y = data()
+    watched = (NaNMonitor(str(directory)), keras.callbacks.TerminateOnNaN())
+    train(directory, model(), (with_value(x, 85, np.nan), y), validation=(x, y), more=watched)
 
 
 def healthy(directory: Path) -> None:
