@@ -86,6 +86,12 @@ def main() -> None:
     help="From which status on the exit code is 1: nonfinite (also silent), unhealthy (also "
     "recovered), or never.",
 )
+@click.option(
+    "--no-group",
+    is_flag=True,
+    help="Judge every TensorBoard run by itself. Otherwise those of one training are judged as "
+    "one: train and validation of Keras, an estimator's eval, lines of add_scalars, workers.",
+)
 def analyze(
     log_dir: str | None,
     *,
@@ -94,6 +100,7 @@ def analyze(
     markdown: bool,
     html: str | None,
     fail_on: str,
+    no_group: bool,
 ) -> None:
     """Say of every run below LOG_DIR whether and why it went NaN.
 
@@ -104,7 +111,7 @@ def analyze(
         raise click.UsageError("Give either LOG_DIR or --logdir-spec.")
     if as_json and markdown:
         raise click.UsageError("Give either --json or --markdown.")
-    report = _read(log_dir, logdir_spec)
+    report = _read(log_dir, logdir_spec, group=not no_group)
     if html is not None:
         _write_html(report, html)
     if as_json:
@@ -136,7 +143,7 @@ def _print_version(ctx: click.Context) -> None:
     ctx.exit()
 
 
-def _read(log_dir: str | None, logdir_spec: str | None) -> Report:
+def _read(log_dir: str | None, logdir_spec: str | None, *, group: bool) -> Report:
     from analyzer.events.selection import ReaderMissingError, selected
 
     try:
@@ -144,11 +151,13 @@ def _read(log_dir: str | None, logdir_spec: str | None) -> Report:
     except ReaderMissingError as error:
         _fail(str(error))
     from analyzer.places import LogDirSpec
-    from analyzer.report import LogDirError
+    from analyzer.report import LogDirError, Watch
     from analyzer.report import analyze as analyze_log_dir
 
     try:
         where = log_dir if logdir_spec is None else LogDirSpec.parse(logdir_spec)
+        if not group:
+            return Watch(where or "", group=False).refresh(_progress())
         return analyze_log_dir(where or "", _progress())
     except LogDirError as error:
         _fail(str(error))

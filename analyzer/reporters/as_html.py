@@ -13,7 +13,15 @@ from typing import Final
 
 from analyzer.report import Analysis, Report, Verdict
 from analyzer.reporters.chart import chart
-from analyzer.reporters.wording import MEANINGS, NO_FINDING, fact, is_quiet, printable, where
+from analyzer.reporters.wording import (
+    MEANINGS,
+    NO_FINDING,
+    fact,
+    is_quiet,
+    printable,
+    taken_for,
+    where,
+)
 
 BINS: Final = 600  # less than a screen has pixels across
 MOST_CHARTS: Final = 12  # of one run
@@ -130,6 +138,8 @@ def _besides(analysis: Analysis) -> Iterator[str]:
             if s.status != "ok"
         ],
     )
+    for title, lines in taken_for(analysis):
+        yield from _list(title, [_text(line) for line in lines])
 
 
 def _list(title: str, items: list[str]) -> Iterator[str]:

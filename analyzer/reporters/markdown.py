@@ -10,7 +10,15 @@ from collections.abc import Iterator
 from typing import Final
 
 from analyzer.report import Analysis, Report, Verdict
-from analyzer.reporters.wording import MEANINGS, NO_FINDING, fact, is_quiet, printable, where
+from analyzer.reporters.wording import (
+    MEANINGS,
+    NO_FINDING,
+    fact,
+    is_quiet,
+    printable,
+    taken_for,
+    where,
+)
 
 # What marks text up within a line, and what does only at the beginning of one. A colon makes links
 # and emoji.
@@ -114,6 +122,8 @@ def _besides(analysis: Analysis) -> Iterator[str]:
             if s.status != "ok"
         ],
     )
+    for title, lines in taken_for(analysis):
+        yield from _list(title, [escaped(line) for line in lines])
 
 
 def _list(title: str, items: list[str]) -> Iterator[str]:

@@ -12,7 +12,15 @@ from rich.table import Table
 from rich.text import Text
 
 from analyzer.report import Analysis, Evidence, Report, Verdict
-from analyzer.reporters.wording import MEANINGS, NO_FINDING, fact, is_quiet, printable, where
+from analyzer.reporters.wording import (
+    MEANINGS,
+    NO_FINDING,
+    fact,
+    is_quiet,
+    printable,
+    taken_for,
+    where,
+)
 
 STYLES: Final = {
     "healthy": "green",
@@ -61,6 +69,7 @@ def _run(analysis: Analysis, log_dir: str) -> RenderableType:
     elif analysis.status == "healthy":
         parts.append(_text(NO_FINDING, style="green"))
     parts.extend(_besides(analysis))
+    parts.extend(_taken_for(analysis))
     return Panel(
         Group(*parts),
         title=_text(
@@ -132,6 +141,14 @@ def _besides(analysis: Analysis) -> list[RenderableType]:
         parts.append(_section("Files"))
         parts += [_text(f"- {s.file}: {s.status}. {s.reason}", style="yellow") for s in damaged]
     return parts
+
+
+def _taken_for(analysis: Analysis) -> list[RenderableType]:
+    return [
+        part
+        for title, lines in taken_for(analysis)
+        for part in (_section(title), *(_text(f"- {line}", style="dim") for line in lines))
+    ]
 
 
 def _text(text: str, style: str = "") -> Text:

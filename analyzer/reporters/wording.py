@@ -16,6 +16,7 @@ MEANINGS: Final = {
     "empty": "the event files hold nothing to judge",
     "unreadable": "no event file of this run could be read",
 }
+MOST_NAMES: Final = 5  # of the tags of one role; the JSON report has them all
 KINDS: Final = {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}
 NO_FINDING: Final = "No NaN, no Inf, and no finding."
 
@@ -37,9 +38,36 @@ def where(first: FirstNonfinite) -> list[tuple[str, str]]:
         ("phase", first.phase.value),
         ("kind", KINDS[first.kind]),
     ]
+    if first.earliest_step is not None and first.earliest_step < first.step:
+        rows.insert(2, ("began in", f"one of the steps {first.earliest_step} to {first.step}"))
     if first.where:
-        rows.insert(3, ("where", first.where))
+        rows.insert(-1, ("where", first.where))
     return rows
+
+
+def taken_for(analysis: Analysis) -> list[tuple[str, list[str]]]:
+    """Return what the tags were taken for, and the runs that were taken for one training.
+
+    Returns:
+        A title and its lines, for each of the two that there is anything to say of.
+    """
+    found: dict[str, list[str]] = {}
+    for use in analysis.tags:
+        found.setdefault(f"{use.role.words} [{use.counts}]", []).append(use.key)
+    tags = [f"{role}: {_some(names)}" for role, names in found.items()]
+    if tags:
+        tags.insert(0, f"written by: {analysis.dialect}")
+    parts = [f"{name}  {why}" if why else name for name, why in analysis.parts]
+    titled = (
+        ("What the tags were taken for", tags),
+        ("Runs that are one training (--no-group takes them apart)", parts),
+    )
+    return [(title, lines) for title, lines in titled if lines]
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def fact(evidence: Evidence) -> tuple[str, str, str, str]:

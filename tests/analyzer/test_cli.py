@@ -56,6 +56,18 @@ def test_the_threshold_is_nonfinite_unless_told(tmp_path: Path) -> None:
     assert invoke(tmp_path).exit_code == 1
 
 
+def test_runs_of_one_training_are_one_unless_told_otherwise(tmp_path: Path) -> None:
+    for name in ("train", "validation"):
+        write(tmp_path / name, event_file(scalars={"epoch_loss": [1.0, 0.5]}))
+
+    joined = json.loads(invoke(tmp_path, "--json").output)["runs"]
+    apart = json.loads(invoke(tmp_path, "--json", "--no-group").output)["runs"]
+
+    assert [run["run"] for run in joined] == ["."]
+    assert [part["run"] for part in joined[0]["parts"]] == ["train", "validation"]
+    assert [(run["run"], run["parts"]) for run in apart] == [("train", []), ("validation", [])]
+
+
 def test_one_unreadable_run_among_others_is_no_failure(tmp_path: Path) -> None:
     write_run("unreadable", tmp_path / "a")
     write_run("healthy", tmp_path / "b")
