@@ -53,6 +53,7 @@ class Observer:
         self._seen: dict[int, tuple[Any, str]] = {}
         self._loss_seen = False
         self._optimizers = _optimizers(model)
+        self._slow_squares = bool(model.jit_compile) and not tf.config.list_logical_devices("GPU")
         self._patch(patches)
 
     def _patch(self, patches: Patches) -> None:
@@ -92,6 +93,7 @@ class Observer:
                 self._measure_batch(row, args[0] if args else next(iter(kwargs.values())))
             with self._reporting("weights"):
                 weights.measure(row, self.variables)
+            self._settle(row)
             try:
                 result = original(*args, **kwargs)
             except BaseException:
@@ -103,7 +105,7 @@ class Observer:
         return train_step
 
     def _open(self) -> Row:
-        self._row = Row()
+        self._row = Row(slow_squares=self._slow_squares)
         self._outputs, self._seen, self._loss_seen = [], {}, False
         self._calls.clear()
         return self._row
@@ -113,9 +115,14 @@ class Observer:
         if not self._loss_seen and isinstance(result, dict) and "loss" in result:
             with self._reporting("loss"):
                 loss.measure_loss(row, result["loss"])
+        self._settle(row)
         self._row = None
         self._seen = {}
         self.ring.write(row)
+
+    def _settle(self, row: Row) -> None:
+        with self._reporting("what is not finite"):
+            row.settle()
 
     def _open_row(self) -> Row | None:
         return self._row if self._row is not None and self._row.is_open_here() else None
@@ -179,6 +186,7 @@ class Observer:
                 with self._reporting("loss"):
                     loss.measure_loss(row, result)
                     self._loss_seen = True
+                self._settle(row)
             return result
 
         return compute_loss
@@ -198,6 +206,7 @@ class Observer:
                 self._measure_outputs(row)
                 with self._reporting("gradients"):
                     self._measure_update(row, name, found, list(grads), trainable_variables)
+                self._settle(row)
             return original(grads, trainable_variables)
 
         return apply

@@ -159,7 +159,7 @@ class Session:
         values = np.zeros((len(rows.steps), 3 * len(variables)), np.float32)
         present = np.zeros(values.shape, np.bool_)
         if variables:
-            values[-1] = np.asarray(weights.count_nonfinite(variables)).T.reshape(-1)
+            values[-1] = np.asarray(weights.count_nonfinite(variables)).reshape(-1)
             present[-1] = True
         return replace(
             rows,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import tensorflow as tf
@@ -12,6 +13,8 @@ from tb_nan_plugin.signals import Signal
 # Above this many columns a row of statistics would outgrow what it describes: aggregates then, and
 # the index of the first bad column. Chosen by us; a table wider than this is rarely read by column.
 MOST_COLUMNS: Final = 256
+
+_SUFFIXES: Final = ("mean", "std", "min", "max", "nan", "posinf", "neginf")
 
 
 class _Layout(NamedTuple):
@@ -35,16 +38,19 @@ def measure_columns(row: Row, stem: str, name: str, tensor: Any) -> None:
     if values is None:
         return
     layout = _layout(values, name)
-    statistics = tf.cond(
-        tf.math.is_finite(tf.nn.l2_loss(values)),
-        lambda: _all_finite(values, layout),
+    signals = [Signal(f"{stem}_{suffix}") for suffix in _SUFFIXES]
+    mean, *usual = _all_finite(values, layout)
+    row.watch(
+        signals,
+        layout.places,
+        tf.stack([mean, *usual, *3 * [tf.zeros_like(mean)]]),
         lambda: _over_finite(values, layout),
+        mean,  # of finite values it may overflow, but not of others be finite
     )
-    table = tf.reshape(tf.cast(statistics[0], tf.float32), [7, len(layout.places)])
-    for index, suffix in enumerate(("mean", "std", "min", "max", "nan", "posinf", "neginf")):
-        row.add(Signal(f"{stem}_{suffix}"), layout.places, table[index])
     if layout.width is not None:
-        row.add(Signal(f"{stem}_bad_column"), layout.places, statistics[1])
+        first_bad = lambda: _first_bad_column(values, layout)  # noqa: E731
+        none = tf.constant(-1.0)
+        row.watch([Signal(f"{stem}_bad_column")], layout.places, none, first_bad, mean)
 
 
 def _numeric(tensor: Any) -> tf.Tensor | None:
@@ -74,22 +80,21 @@ def _layout(values: tf.Tensor, name: str) -> _Layout:
     return _Layout([f"all {name}s"], list(range(rank)), rank)
 
 
-def _all_finite(x: tf.Tensor, layout: _Layout) -> tuple[tf.Tensor, tf.Tensor]:
-    mean = tf.reduce_mean(x, layout.axes)
-    zero = tf.zeros_like(mean)
-    table = [
-        mean,
-        tf.math.reduce_std(x, layout.axes),
-        tf.reduce_min(x, layout.axes),
-        tf.reduce_max(x, layout.axes),
-        zero,
-        zero,
-        zero,
-    ]
-    return tf.stack(table), tf.constant(-1.0)
+def _all_finite(x: tf.Tensor, layout: _Layout) -> list[tf.Tensor]:
+    mean = _along(tf.reduce_mean, x, layout)
+    variance = _along(tf.reduce_mean, tf.math.squared_difference(x, mean), layout)
+    low, high = _along(tf.reduce_min, x, layout), _along(tf.reduce_max, x, layout)
+    return [mean, tf.sqrt(variance), low, high]
 
 
-def _over_finite(x: tf.Tensor, layout: _Layout) -> tuple[tf.Tensor, tf.Tensor]:
+def _along(reduce: Callable[..., tf.Tensor], x: tf.Tensor, layout: _Layout) -> tf.Tensor:
+    """Reduce over the rows first, which takes whole rows at a time, and then over what is left."""
+    if len(layout.axes) < 2 or layout.width is not None:
+        return reduce(x, layout.axes)
+    return reduce(reduce(x, 0), [axis - 1 for axis in layout.axes[1:]])
+
+
+def _over_finite(x: tf.Tensor, layout: _Layout) -> tf.Tensor:
     finite = tf.math.is_finite(x)
     clean = tf.where(finite, x, tf.zeros_like(x))
     number = tf.reduce_sum(tf.cast(finite, x.dtype), layout.axes)
@@ -106,16 +111,14 @@ def _over_finite(x: tf.Tensor, layout: _Layout) -> tuple[tf.Tensor, tf.Tensor]:
         _count(infinite & (x > 0), x, layout),
         _count(infinite & (x < 0), x, layout),
     ]
-    return tf.stack(table), _first_bad_column(finite, layout)
+    return tf.stack(table)
 
 
 def _count(mask: tf.Tensor, x: tf.Tensor, layout: _Layout) -> tf.Tensor:
     return tf.reduce_sum(tf.cast(mask, x.dtype), layout.axes)
 
 
-def _first_bad_column(finite: tf.Tensor, layout: _Layout) -> tf.Tensor:
-    if layout.width is None:
-        return tf.constant(-1.0)
-    bad = tf.reduce_any(~finite, list(range(layout.width - 1)))
+def _first_bad_column(x: tf.Tensor, layout: _Layout) -> tf.Tensor:
+    bad = tf.reduce_any(~tf.math.is_finite(x), layout.axes[:-1])
     index = tf.argmax(tf.cast(bad, tf.int32))
     return tf.where(tf.reduce_any(bad), tf.cast(index, tf.float32), -1.0)

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tb_nan_plugin.probes._probe import Row, counts_if_suspect, dense_values, norms
+from tb_nan_plugin.probes._probe import Row, count_signals, counts, dense_values, norms
 from tb_nan_plugin.signals import Signal
 
 
@@ -24,10 +24,10 @@ def measure(row: Row, gradients: Sequence[tuple[str, Any]], scale: Any | None) -
     if not present:
         return
     places, values = [name for name, _ in present], [g for _, g in present]
-    sizes = norms(values)
+    sizes = norms(row, values)
     factor = 1.0 if scale is None else tf.cast(scale, tf.float32)
     row.add(Signal.GRADIENT_NORM, places, sizes / factor)
-    row.add_counts("gradient", places, counts_if_suspect(values, sizes))
+    row.watch(count_signals("gradient"), places, None, lambda: counts(values), sizes)
 
 
 def _summed(gradient: Any) -> Any:
