@@ -39,18 +39,15 @@ def measure_columns(row: Row, stem: str, name: str, tensor: Any) -> None:
         return
     layout = _layout(values, name)
     signals = [Signal(f"{stem}_{suffix}") for suffix in _SUFFIXES]
-    mean, *usual = _all_finite(values, layout)
-    row.watch(
-        signals,
-        layout.places,
-        tf.stack([mean, *usual, *3 * [tf.zeros_like(mean)]]),
-        lambda: _over_finite(values, layout),
-        mean,  # of finite values it may overflow, but not of others be finite
-    )
+    usual = _all_finite(values, layout)
+    doubt = tf.reduce_sum(usual[0])  # of finite values it may overflow, but not of others be finite
+    places = layout.places
+    row.watch(signals[:4], places, tf.stack(usual), lambda: _over_finite(values, layout), doubt)
+    row.watch(signals[4:], places, None, lambda: _counts(values, layout), doubt)
     if layout.width is not None:
         first_bad = lambda: _first_bad_column(values, layout)  # noqa: E731
         none = tf.constant(-1.0)
-        row.watch([Signal(f"{stem}_bad_column")], layout.places, none, first_bad, mean)
+        row.watch([Signal(f"{stem}_bad_column")], places, none, first_bad, doubt)
 
 
 def _numeric(tensor: Any) -> tf.Tensor | None:
@@ -74,7 +71,9 @@ def _layout(values: tf.Tensor, name: str) -> _Layout:
     word = name if rank < 4 else name.replace("feature", "channel")
     if width is not None and width <= MOST_COLUMNS:
         places = (
-            [name] if name == "target" and width == 1 else [f"{word} {i}" for i in range(width)]
+            [name]
+            if width == 1 and name in ("target", "sample weight")
+            else [f"{word} {i}" for i in range(width)]
         )
         return _Layout(places, list(range(rank - 1)), None)
     return _Layout([f"all {name}s"], list(range(rank)), rank)
@@ -100,22 +99,20 @@ def _over_finite(x: tf.Tensor, layout: _Layout) -> tf.Tensor:
     number = tf.reduce_sum(tf.cast(finite, x.dtype), layout.axes)
     mean = tf.reduce_sum(clean, layout.axes) / number
     deviation = tf.where(finite, x - mean, tf.zeros_like(x))
-    infinite = tf.math.is_inf(x)
     biggest = tf.constant(x.dtype.max, x.dtype)
     table = [
         mean,
         tf.sqrt(tf.reduce_sum(deviation * deviation, layout.axes) / number),
         tf.where(number > 0, tf.reduce_min(tf.where(finite, x, biggest), layout.axes), mean),
         tf.where(number > 0, tf.reduce_max(tf.where(finite, x, -biggest), layout.axes), mean),
-        _count(tf.math.is_nan(x), x, layout),
-        _count(infinite & (x > 0), x, layout),
-        _count(infinite & (x < 0), x, layout),
     ]
     return tf.stack(table)
 
 
-def _count(mask: tf.Tensor, x: tf.Tensor, layout: _Layout) -> tf.Tensor:
-    return tf.reduce_sum(tf.cast(mask, x.dtype), layout.axes)
+def _counts(x: tf.Tensor, layout: _Layout) -> tf.Tensor:
+    infinite = tf.math.is_inf(x)
+    masks = (tf.math.is_nan(x), infinite & (x > 0), infinite & (x < 0))
+    return tf.stack([tf.reduce_sum(tf.cast(mask, tf.float32), layout.axes) for mask in masks])
 
 
 def _first_bad_column(x: tf.Tensor, layout: _Layout) -> tf.Tensor:

@@ -18,6 +18,9 @@ from tb_nan_plugin.signals import Signal
 # Beyond a megabyte or so of them, XLA's squares would no longer stay in the processor's cache.
 MOST_SQUARES: Final = 1 << 20
 
+LONGEST_CHAIN: Final = 8  # of products or sums; longer ones are read where they are
+REGROUPED: Final = frozenset({"Add", "AddV2", "Mul"})
+
 
 @dataclass(frozen=True)
 class _Watched:
@@ -32,32 +35,57 @@ class _Watched:
 class Row:
     """The numbers of one training step, as tensors, while that step is being traced.
 
+    A small model's step is hardly longer than the operations beside it. So numbers are put together
+    once, at the end, and not where they are measured.
+
     Attributes:
-        columns: What was added so far, in order.
         slow_squares: The step is compiled by XLA for a CPU, where a sum of squares is computed one
             number at a time, while a plain sum, maximum or minimum is as fast as memory.
+        ends: For probes, the last row to look at of tensors whose rows are alike.
     """
 
     def __init__(self, *, slow_squares: bool = False) -> None:
-        self.columns: list[Column] = []
         self.slow_squares = slow_squares
         self.ends: dict[tuple[int, ...], tf.Tensor] = {}
-        self._segments: list[tf.Tensor] = []
+        self._vectors: list[tuple[list[Column], tf.Tensor]] = []
+        self._scalars: list[tuple[Column, tf.Tensor]] = []
+        self._halves: list[tuple[Column, tf.Tensor]] = []
         self._watched: list[_Watched] = []
         self._watched_columns: list[Column] = []
         self._graph = _current_graph()
 
-    def add(self, signal: Signal, places: Sequence[str], values: tf.Tensor) -> None:
+    @property
+    def columns(self) -> list[Column]:
+        """Return what the numbers of `packed` are, in their order."""
+        vectors = [column for columns, _ in self._vectors for column in columns]
+        return [*vectors, *(column for column, _ in [*self._scalars, *self._halves])]
+
+    def add(
+        self, signal: Signal, places: Sequence[str], values: tf.Tensor | Sequence[tf.Tensor]
+    ) -> None:
         """Append one number a place.
 
         Args:
             signal: What was measured.
             places: Where, one entry a number.
-            values: Shape (len(places),), or a scalar for a single place.
+            values: As many scalars, or a tensor of shape (len(places),), or a scalar for one place.
         """
-        if places:
-            self._segments.append(_vector(values, len(places)))
-            self.columns.extend(Column(signal.value, place) for place in places)
+        columns = [Column(signal.value, place) for place in places]
+        if not isinstance(values, (list, tuple)):
+            values = tf.cast(values, tf.float32)
+            if values.shape.rank != 0:
+                self._vectors.append((columns, tf.reshape(values, [len(places)])))
+                return
+            values = [values]
+        scalars = [tf.cast(value, tf.float32) for value in values]
+        self._scalars += zip(columns, scalars, strict=True)
+
+    def add_norms(
+        self, signal: Signal, places: Sequence[str], halved_squares: Sequence[tf.Tensor]
+    ) -> None:
+        """Append the norm of one tensor a place, from half the sum of its squares."""
+        columns = [Column(signal.value, place) for place in places]
+        self._halves += zip(columns, halved_squares, strict=True)
 
     def watch(
         self,
@@ -75,7 +103,7 @@ class Row:
                 before those of the second.
             usual: Those numbers, in whatever shape, while all is finite; None for zeros.
             exact: Makes them otherwise.
-            suspicion: Statistics that are all finite only if every value is.
+            suspicion: A scalar that is finite only if every value is.
 
         One condition decides for all that was added since the last `settle`: each of its own would
         cost a small model more than what it guards.
@@ -91,16 +119,14 @@ class Row:
         columns, self._watched_columns = self._watched_columns, []
         if not watched:
             return
-        doubts = [tf.reshape(w.suspicion, [-1]) for w in watched]
-        together = doubts[0] if len(doubts) == 1 else tf.concat(doubts, axis=0)
-        self._segments.append(
-            tf.cond(
-                tf.reduce_all(tf.math.is_finite(together)),
-                lambda: _joined([_usual(w) for w in watched]),
-                lambda: _joined([_vector(w.exact(), w.size) for w in watched]),
-            )
+        doubts = list({id(w.suspicion): w.suspicion for w in watched}.values())
+        together = [tf.cast(doubt, tf.float32) for doubt in doubts]
+        numbers = tf.cond(
+            tf.math.is_finite(together[0] if len(together) == 1 else tf.add_n(together)),
+            lambda: _joined([_usual(w) for w in watched]),
+            lambda: _joined([_vector(w.exact(), w.size) for w in watched]),
         )
-        self.columns.extend(columns)
+        self._vectors.append((columns, numbers))
 
     def is_open_here(self) -> bool:
         """Return whether ops made now belong to the step itself, not to a loop inside it."""
@@ -108,7 +134,12 @@ class Row:
 
     def packed(self) -> list[tf.Tensor]:
         """Return the whole row in pieces, float32, as many numbers as there are columns."""
-        return list(self._segments)
+        pieces = [values for _, values in self._vectors]
+        if self._scalars:
+            pieces.append(tf.stack([value for _, value in self._scalars]))
+        if self._halves:
+            pieces.append(tf.sqrt(2.0 * tf.stack([value for _, value in self._halves])))
+        return pieces
 
 
 def _current_graph() -> Any:
@@ -141,14 +172,13 @@ def dense_values(tensor: Any) -> tf.Tensor | None:
     return tensor
 
 
-def norms(row: Row, tensors: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Return the L2 norm of each tensor, float32, shape (len(tensors),).
+def halved_squares(row: Row, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """Return half the sum of squares of each tensor, a scalar each.
 
     One pass at memory speed each: `l2_loss` is the cheapest reduction that no NaN or Inf escapes.
     Half precision is widened first, for its squares overflow early.
     """
-    halves = [_half_square(row, widened(t)) for t in tensors]
-    return tf.sqrt(2.0 * tf.stack([tf.cast(h, tf.float32) for h in halves]))
+    return [tf.cast(_half_square(row, widened(t)), tf.float32) for t in tensors]
 
 
 def _half_square(row: Row, values: tf.Tensor) -> tf.Tensor:
@@ -174,6 +204,37 @@ def _counts(tensor: tf.Tensor) -> tf.Tensor:
     infinite = tf.math.is_inf(tensor)
     masks = (tf.math.is_nan(tensor), infinite & (tensor > 0), infinite & (tensor < 0))
     return tf.stack([tf.reduce_sum(tf.cast(mask, tf.float32)) for mask in masks])
+
+
+def largest(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Return the largest absolute value of each tensor, NaN left out, shape (len(tensors),)."""
+    clean = [tf.where(tf.math.is_nan(t), tf.zeros_like(t), tf.abs(t)) for t in tensors]
+    return tf.stack([tf.cast(tf.reduce_max(c), tf.float32) for c in clean])
+
+
+def aside(tensor: Any) -> Any:
+    """Return the same values, computed beside the training rather than read out of it.
+
+    TensorFlow's graph optimizer regroups chains of products and of sums to save broadcasts, but
+    only where nobody else reads what is in between. A reader of such a product would thus change
+    how it is rounded. The chain is repeated for us; the mark keeps the optimizer from merging both.
+    """
+    if not isinstance(tensor, tf.Tensor) or not hasattr(tensor, "op"):
+        return tensor
+    return _twin(tensor, {}, LONGEST_CHAIN)
+
+
+def _twin(tensor: tf.Tensor, known: dict[int, tf.Tensor], most: int) -> tf.Tensor:
+    if id(tensor) in known:
+        return known[id(tensor)]
+    regrouped = tensor.graph is _current_graph() and tensor.op.type in REGROUPED
+    if not regrouped or most == 0:
+        return tensor
+    left, right = (_twin(t, known, most - 1) for t in tensor.op.inputs)
+    twin = (tf.raw_ops.Mul if tensor.op.type == "Mul" else tf.raw_ops.AddV2)(x=left, y=right)
+    twin.op._set_attr("_beside_training", tf.compat.v1.AttrValue(b=True))
+    known[id(tensor)] = twin
+    return twin
 
 
 def count_signals(stem: str) -> tuple[Signal, Signal, Signal]:

@@ -1,13 +1,14 @@
-"""Layer outputs in execution order: size, finiteness, saturation."""
+"""Layer outputs in execution order: size, finiteness, saturation, units that are off."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import tensorflow as tf
 
-from tb_nan_plugin.probes._probe import Row, count_signals, counts, norms, widened
+from tb_nan_plugin.probes._probe import Row, count_signals, counts, halved_squares, largest, widened
 from tb_nan_plugin.signals import Signal
 
 # Where the slope has fallen to 2.7 % of its maximum: sigmoid beyond |z| = 5 (DeepDiagnosis, ICSE
@@ -23,8 +24,19 @@ EXACT: Final = 65536
 SAMPLE: Final = 8192
 NARROW: Final = 1024  # rows as short as this need no arithmetic at run time: EXACT values at most
 
-SATURATING: Final = frozenset({"sigmoid", "tanh"})
-NEVER_NEGATIVE: Final = frozenset({"relu", "relu6", "sigmoid", "hard_sigmoid", "softmax"})
+# A unit is dead when it gave nothing in so many steps in a row. With a batch of 32 that is a
+# thousand examples; a unit that answers to one in two hundred is then missed once in 150 times.
+DEAD_AFTER: Final = 32
+
+SATURATED: Final[dict[str, Callable[[tf.Tensor], tf.Tensor]]] = {
+    "sigmoid": lambda s: tf.abs(s - 0.5) > 0.5 - SIGMOID_EDGE,
+    "hard_sigmoid": lambda s: tf.abs(s - 0.5) >= 0.5,
+    "tanh": lambda s: tf.abs(s) > TANH_EDGE,
+    "hard_tanh": lambda s: tf.abs(s) >= 1.0,
+    "softmax": lambda s: tf.reduce_max(s, axis=-1) > 1.0 - SIGMOID_EDGE,
+    "relu6": lambda s: s >= 6.0,
+}
+RECTIFIERS: Final = frozenset({"relu", "relu6"})
 
 
 @dataclass(frozen=True)
@@ -42,50 +54,99 @@ class LayerOutput:
     values: tf.Tensor
 
 
-def measure(row: Row, outputs: list[LayerOutput]) -> None:
-    """Add norm and finiteness of every output, and the saturated share where there can be one."""
+class IdleUnits:
+    """For how many steps each unit of each rectifier has given nothing, on the device."""
+
+    def __init__(self) -> None:
+        self._idle: dict[tuple[tuple[str, int], ...], Any] = {}
+
+    def dead(self, highest: dict[str, tf.Tensor]) -> list[tf.Tensor]:
+        """Count this step and return the share of dead units of every layer call.
+
+        Args:
+            highest: By layer call, the largest output of each unit in this step, shape (units,).
+        """
+        units = [int(values.shape[0]) for values in highest.values()]
+        key = tuple(zip(highest, units, strict=True))
+        if key not in self._idle:
+            with tf.init_scope():
+                self._idle[key] = tf.Variable(
+                    tf.zeros([sum(units)]),
+                    trainable=False,
+                    name="nan_monitor_idle",
+                    synchronization=tf.VariableSynchronization.ON_READ,
+                    aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+                )
+        idle = self._idle[key]
+        together = (
+            tf.concat(list(highest.values()), axis=0) if len(units) > 1 else highest[key[0][0]]
+        )
+        now = tf.where(together > 0, 0.0, idle + 1.0)
+        idle.assign(now)
+        dead = tf.cast(now >= DEAD_AFTER, tf.float32)
+        return [
+            tf.reduce_mean(part) for part in (tf.split(dead, units) if len(units) > 1 else [dead])
+        ]
+
+
+def measure(row: Row, outputs: list[LayerOutput], idle: IdleUnits) -> None:
+    """Add norm, spread and finiteness of every output, and what its activation can suffer from."""
     if not outputs:
         return
     places = [output.place for output in outputs]
     values = [output.values for output in outputs]
     samples = [_sample(row, widened(v)) for v in values]
-    sums = None
-    if row.slow_squares:
-        sums = tf.stack([tf.reduce_sum(widened(v)) for v in values])
-        sizes = _estimated_norms(values, samples)
-    else:
-        sizes = norms(row, values)
-    row.add(Signal.OUTPUT_NORM, places, sizes)
-    row.watch(
-        [Signal.OUTPUT_MAX_ABS, *count_signals("output")],
-        places,
-        tf.concat(
-            [
-                tf.stack([_max_abs(o, s) for o, s in zip(outputs, samples, strict=True)]),
-                tf.zeros([3 * len(places)]),
-            ],
-            axis=0,
-        ),
-        lambda: tf.concat([_true_max_abs(values)[tf.newaxis], counts(values)], axis=0),
-        sizes if sums is None else sums,
-    )
+    _measure_size(row, places, values, samples)
+    _measure_spread(row, places, samples)
     for output, sample in zip(outputs, samples, strict=True):
-        if output.activation in SATURATING:
-            row.add(
-                Signal.SATURATED_FRACTION,
-                [output.place],
-                _saturated_share(output.activation, sample),
-            )
+        saturated = SATURATED.get(output.activation)
+        if saturated is not None and sample.shape.rank:
+            row.add(Signal.SATURATED_FRACTION, [output.place], _share(saturated(sample)))
+    _measure_rectifiers(row, outputs, samples, idle)
 
 
-def _estimated_norms(values: list[tf.Tensor], samples: list[tf.Tensor]) -> tf.Tensor:
-    """Return norms as they would be if the whole output were like its sample."""
-    return tf.stack(
-        [
-            tf.sqrt(tf.reduce_mean(tf.square(s)) * tf.cast(tf.size(v), s.dtype))
-            for v, s in zip(values, samples, strict=True)
-        ]
-    )
+def _measure_size(
+    row: Row, places: list[str], values: list[tf.Tensor], samples: list[tf.Tensor]
+) -> None:
+    if row.slow_squares:
+        halves = [_estimated_half_square(v, s) for v, s in zip(values, samples, strict=True)]
+        doubt = tf.add_n([tf.cast(tf.reduce_sum(widened(v)), tf.float32) for v in values])
+    else:
+        halves = halved_squares(row, values)
+        doubt = tf.add_n(halves)
+    row.add_norms(Signal.OUTPUT_NORM, places, halves)
+    highest = tf.stack([tf.cast(tf.reduce_max(tf.abs(s)), tf.float32) for s in samples])
+    row.watch([Signal.OUTPUT_MAX_ABS], places, highest, lambda: largest(values), doubt)
+    row.watch(count_signals("output"), places, None, lambda: counts(values), doubt)
+
+
+def _measure_spread(row: Row, places: list[str], samples: list[tf.Tensor]) -> None:
+    means = [tf.reduce_mean(s) for s in samples]
+    squares = [
+        tf.reduce_mean(tf.math.squared_difference(s, m))
+        for s, m in zip(samples, means, strict=True)
+    ]
+    row.add(Signal.OUTPUT_MEAN, places, means)
+    row.add_norms(Signal.OUTPUT_STD, places, [0.5 * tf.cast(s, tf.float32) for s in squares])
+
+
+def _measure_rectifiers(
+    row: Row, outputs: list[LayerOutput], samples: list[tf.Tensor], idle: IdleUnits
+) -> None:
+    highest = {}
+    for output, sample in zip(outputs, samples, strict=True):
+        if output.activation in RECTIFIERS and sample.shape.rank and sample.shape[-1]:
+            row.add(Signal.ZERO_FRACTION, [output.place], _share(sample <= 0))
+            rows = list(range(sample.shape.rank - 1))
+            highest[output.place] = tf.cast(tf.reduce_max(sample, axis=rows), tf.float32)
+    if highest:
+        row.add(Signal.DEAD_FRACTION, list(highest), idle.dead(highest))
+
+
+def _estimated_half_square(values: tf.Tensor, sample: tf.Tensor) -> tf.Tensor:
+    """Return half the sum of squares as it would be if the whole were like its sample."""
+    mean = tf.cast(tf.reduce_mean(tf.square(sample)), tf.float32)
+    return 0.5 * mean * tf.cast(tf.size(values), tf.float32)
 
 
 def _sample(row: Row, values: tf.Tensor) -> tf.Tensor:
@@ -106,22 +167,5 @@ def _last_row(values: tf.Tensor) -> tf.Tensor:
     return tf.where(elements <= EXACT, rows, some)[tf.newaxis]
 
 
-def _max_abs(output: LayerOutput, sample: tf.Tensor) -> tf.Tensor:
-    highest = tf.reduce_max(sample)
-    if output.activation not in NEVER_NEGATIVE:
-        highest = tf.maximum(highest, -tf.reduce_min(sample))
-    return tf.maximum(tf.cast(highest, tf.float32), 0.0)
-
-
-def _true_max_abs(values: list[tf.Tensor]) -> tf.Tensor:
-    """Return the largest absolute value of each output, its NaN left out."""
-    clean = [tf.where(tf.math.is_nan(v), tf.zeros_like(v), tf.abs(v)) for v in values]
-    return tf.stack([tf.cast(tf.reduce_max(c), tf.float32) for c in clean])
-
-
-def _saturated_share(activation: str, sample: tf.Tensor) -> tf.Tensor:
-    if activation == "sigmoid":
-        flat_part = tf.abs(sample - 0.5) > 0.5 - SIGMOID_EDGE
-    else:
-        flat_part = tf.abs(sample) > TANH_EDGE
-    return tf.reduce_mean(tf.cast(flat_part, tf.float32))
+def _share(mask: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.cast(mask, tf.float32))
