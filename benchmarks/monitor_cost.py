@@ -44,9 +44,8 @@ class Contender:
         self._model.compile(keras.optimizers.Adam(1e-3), "mse", jit_compile=jit)
         self._data = endless(bench, self._model.output_shape[-1])
         self._model.make_train_function()
-        self._callbacks = keras.callbacks.CallbackList(None, model=self._model)
-        if watch is not None:
-            self._callbacks.append(watch(self._model))
+        watching = [] if watch is None else [watch(self._model)]
+        self._callbacks = keras.callbacks.CallbackList(watching, model=self._model)
         self._callbacks.on_train_begin()
         self._callbacks.on_epoch_begin(0)
         self._step = 0

@@ -169,7 +169,7 @@ QUANTITIES: Final[dict[Signal, Quantity]] = {
         "layer call",
         "1",
         "largest absolute value of the layer's output; of rows of it, where it holds more than "
-        "65536 values and all are finite",
+        "16384 values and all are finite",
     ),
     Signal.OUTPUT_MEAN: Quantity(
         Phase.FORWARD, "layer call", "1", "mean of the layer's output, of rows where it is large"

@@ -124,7 +124,7 @@ class Row:
         numbers = tf.cond(
             tf.math.is_finite(together[0] if len(together) == 1 else tf.add_n(together)),
             lambda: _joined([_usual(w) for w in watched]),
-            lambda: _joined([_vector(w.exact(), w.size) for w in watched]),
+            _called(lambda: _joined([_vector(w.exact(), w.size) for w in watched])),
         )
         self._vectors.append((columns, numbers))
 
@@ -154,6 +154,16 @@ def _usual(watched: _Watched) -> tf.Tensor:
     if watched.usual is None:
         return tf.zeros([watched.size])
     return _vector(watched.usual, watched.size)
+
+
+def _called(make: Callable[[], tf.Tensor]) -> Callable[[], tf.Tensor]:
+    """Return the same as one operation: the many of a branch not taken are visited each step."""
+    if tf.executing_eagerly():
+        return make
+    called: Callable[[], tf.Tensor] = tf.function(
+        make, autograph=False, experimental_attributes={"_noinline": True}
+    )
+    return called
 
 
 def _joined(vectors: list[tf.Tensor]) -> tf.Tensor:

@@ -19,9 +19,9 @@ TANH_EDGE: Final = 0.9866142982
 
 # An output of at most EXACT values is looked at as a whole; of a larger one, rows that hold about
 # SAMPLE values, the first ones of the batch: reading every value several times costs a few percent
-# of the step. Of 8192 values, a share is known to within 0.011 (two standard errors).
-EXACT: Final = 65536
-SAMPLE: Final = 8192
+# of the step. Of 4096 values, a share is known to within 0.016 (two standard errors).
+EXACT: Final = 16384
+SAMPLE: Final = 4096
 NARROW: Final = 1024  # rows as short as this need no arithmetic at run time: EXACT values at most
 
 # A unit is dead when it gave nothing in so many steps in a row. With a batch of 32 that is a

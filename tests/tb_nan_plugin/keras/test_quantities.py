@@ -86,6 +86,25 @@ def test_a_single_bad_value_outside_of_those_rows_is_counted_all_the_same(
     assert recorded.series("output_max_abs", "same").tolist() == [np.inf]
 
 
+def test_of_large_pictures_some_make_the_mean_and_all_of_them_the_range(tmp_path: Path) -> None:
+    pictures = np.random.default_rng(5).normal(size=(2 * BATCH, 50, 50, 8)).astype(np.float32)
+    pictures[BATCH - 1, 3, 4, 5] = 100.0
+    pictures[-1, 3, 4, 5] = np.nan
+    keras.utils.set_random_seed(7)
+    pool = keras.layers.GlobalAveragePooling2D()
+    model = keras.Sequential([keras.Input((50, 50, 8)), pool, keras.layers.Dense(1)])
+
+    recorded = record(model, pictures, table(1)[: 2 * BATCH], tmp_path)
+
+    seen, rest = pictures[:3, ..., 5], pictures[BATCH:, ..., 5]
+    where = "channel 5"
+    close(recorded.series("input_mean", where), [seen.mean(), np.nanmean(rest)], atol=1e-4)
+    close(recorded.series("input_std", where), [seen.std(), np.nanstd(rest)], atol=1e-4)
+    close(recorded.series("input_max", where), [100.0, np.nanmax(rest)])
+    assert recorded.series("input_nan", where).tolist() == [0, 1]
+    assert recorded.series("input_nan", "channel 4").tolist() == [0, 0]
+
+
 @pytest.mark.parametrize(
     ("activation", "is_flat"),
     [
