@@ -77,6 +77,7 @@ class Signal(str, Enum):
     UPDATED_NAN = "updated_nan"
     UPDATED_POSINF = "updated_posinf"
     UPDATED_NEGINF = "updated_neginf"
+    UPDATE_SKIPPED = "update_skipped"
 
     @property
     def quantity(self) -> Quantity:
@@ -172,4 +173,7 @@ QUANTITIES: Final[dict[Signal, Quantity]] = {
         Phase.UPDATE, "step", "1", "factor on the loss when the gradients were taken"
     ),
     **_counts(Phase.UPDATE, "variable", "updated", "the variable's values after the last step"),
+    Signal.UPDATE_SKIPPED: Quantity(
+        Phase.UPDATE, "step", "1", "1 where the monitor took the update back, as it was asked to"
+    ),
 }

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from tb_nan_plugin.keras.guard import Guard
 from tb_nan_plugin.keras.naming import (
     activation_of,
     by_name,
@@ -36,12 +37,16 @@ class Observer:
 
     Attributes:
         ring: Where the rows go.
+        guard: What takes back a step that was harmed.
         output_places: For each of the model's outputs, the layer call that made it, if one did.
+        optimizers: Those that apply gradients, by name; "" for the first.
         unobserved: What could not be measured, with the reason.
         batch: Dtype and shape of every input, target and prediction, by role and name.
     """
 
-    def __init__(self, model: Any, ring: Ring, patches: Patches) -> None:
+    def __init__(
+        self, model: Any, ring: Ring, patches: Patches, optimizers: Sequence[Any] = ()
+    ) -> None:
         self.ring = ring
         self.output_places: dict[str, str] = {}
         self.unobserved: dict[str, str] = {}
@@ -52,14 +57,15 @@ class Observer:
         self._calls: Counter[str] = Counter()
         self._seen: dict[int, tuple[Any, str]] = {}
         self._loss_seen = False
-        self._optimizers = _optimizers(model)
+        self.optimizers = _optimizers(model, optimizers)
+        self.guard = Guard(model, self.optimizers)
         self._patch(patches)
 
     def _patch(self, patches: Patches) -> None:
         for layer in self._model._flatten_layers(include_self=False):
             if type(layer).__name__ not in _RESHAPING:
                 patches.set(layer, "call", self._layer_call(layer))
-        for name, found in self._optimizers.items():
+        for name, found in self.optimizers.items():
             patches.set(found, "apply", self._apply(name, found))
         patches.set(self._model, "compute_loss", self._compute_loss())
         patches.set(self._model, "train_step", self._train_step())
@@ -87,20 +93,33 @@ class Observer:
 
         @functools.wraps(original)
         def train_step(*args: Any, **kwargs: Any) -> Any:
-            row = self._open()
-            with self._reporting("inputs and targets"):
-                self._measure_batch(row, args[0] if args else next(iter(kwargs.values())))
-            with self._reporting("weights"):
-                weights.measure(row, self.variables)
-            try:
+            with self.step(args[0] if args else next(iter(kwargs.values()))) as row:
                 result = original(*args, **kwargs)
-            except BaseException:
-                self._row = None
-                raise
-            self._close(row, result)
+                if isinstance(result, dict) and "loss" in result:
+                    self.notice_loss(row, result["loss"])
+            with self._guarding():
+                result = self.guard.logs(result)
             return result
 
         return train_step
+
+    @contextmanager
+    def step(self, data: Any) -> Iterator[Row]:
+        """Measure one training step on `data`; what the block does becomes a row of the ring."""
+        row = self._open()
+        with self._reporting("inputs and targets"):
+            self._measure_batch(row, data)
+        with self._reporting("weights"):
+            weights.measure(row, self.variables)
+        before = None
+        with self._guarding():
+            before = self.guard.remember()
+        try:
+            yield row
+        except BaseException:
+            self._row = None
+            raise
+        self._close(row, before)
 
     def _open(self) -> Row:
         self._row = Row()
@@ -108,14 +127,31 @@ class Observer:
         self._calls.clear()
         return self._row
 
-    def _close(self, row: Row, result: Any) -> None:
+    def _close(self, row: Row, before: Any) -> None:
         self._measure_outputs(row)
-        if not self._loss_seen and isinstance(result, dict) and "loss" in result:
-            with self._reporting("loss"):
-                loss.measure_loss(row, result["loss"])
         self._row = None
         self._seen = {}
-        self.ring.write(row)
+        steps: Any = 1
+        if before is not None:
+            with self._guarding():
+                steps = self.guard.judge(row, self.variables, before)
+        self.ring.write(row, steps)
+
+    @contextmanager
+    def _guarding(self) -> Iterator[None]:
+        with self._reporting("on_nonfinite"):
+            try:
+                yield
+            except Exception:
+                self.guard.failed = True
+                raise
+
+    def notice_loss(self, row: Row, value: Any) -> None:
+        """Take `value` for the loss of the step, unless that was seen already."""
+        if not self._loss_seen:
+            with self._reporting("loss"):
+                loss.measure_loss(row, value)
+                self._loss_seen = True
 
     def _open_row(self) -> Row | None:
         return self._row if self._row is not None and self._row.is_open_here() else None
@@ -176,9 +212,7 @@ class Observer:
                     self.batch["predictions"] = _makes(predictions)
                     loss.measure_predictions(row, predictions)
                     self._remember_outputs(predictions)
-                with self._reporting("loss"):
-                    loss.measure_loss(row, result)
-                    self._loss_seen = True
+                self.notice_loss(row, result)
             return result
 
         return compute_loss
@@ -197,7 +231,8 @@ class Observer:
             if row is not None:
                 self._measure_outputs(row)
                 with self._reporting("gradients"):
-                    self._measure_update(row, name, found, list(grads), trainable_variables)
+                    grads = list(grads)
+                    self._measure_update(row, name, found, grads, trainable_variables)
             return original(grads, trainable_variables)
 
         return apply
@@ -207,11 +242,19 @@ class Observer:
     ) -> None:
         if variables is None:
             variables = found._trainable_variables
+        gradients.measure(row, self._named(grads, variables), optimizer.loss_scale(found))
+        optimizer.measure(row, name, found)
+
+    def notice_gradients(self, row: Row, grads: Sequence[Any], variables: Sequence[Any]) -> None:
+        """Measure gradients that no optimizer was given."""
+        self._measure_outputs(row)
+        with self._reporting("gradients"):
+            gradients.measure(row, self._named(grads, variables), None)
+
+    def _named(self, grads: Sequence[Any], variables: Sequence[Any]) -> list[tuple[str, Any]]:
         names = {id(v): place for place, v in self.variables.items()}
         found_names = [names.get(id(v), variable_place(v, self._model)) for v in variables]
-        pairs = list(zip(found_names, grads, strict=True))
-        gradients.measure(row, pairs, optimizer.loss_scale(found))
-        optimizer.measure(row, name, found)
+        return list(zip(found_names, grads, strict=True))
 
 
 def _makes(tensors: dict[str, Any]) -> dict[str, Any]:
@@ -231,10 +274,12 @@ def _is_scratch() -> bool:
     return str(getattr(graph, "name", "")).startswith("scratch_graph")
 
 
-def _optimizers(model: Any) -> dict[str, Any]:
-    main = getattr(model, "optimizer", None)
-    found = {} if main is None else {"": main}
-    for name, value in vars(model).items():
+def _optimizers(model: Any, given: Sequence[Any]) -> dict[str, Any]:
+    """Return the given optimizers, the model's own and those that hang on it, by name."""
+    every = [*given, getattr(model, "optimizer", None)]
+    named = {"" if i == 0 else f"optimizer {i}": one for i, one in enumerate(every) if one}
+    found: dict[str, Any] = {}
+    for name, value in [*named.items(), *vars(model).items()]:
         known = any(value is other for other in found.values())
         if isinstance(value, keras.optimizers.Optimizer) and not known:
             found[name] = value
