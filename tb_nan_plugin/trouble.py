@@ -94,7 +94,7 @@ def first_trouble(
     there = present[:, watched]
     bad = there & _bad(names, values[:, watched])
     scaled = _scaled(columns)
-    harmed = _harmed(names, there, bad, scaled=scaled)
+    harmed = _harmed(names, bad, scaled=scaled) | (bad.any(axis=1) & ~_cleared(columns, present))
     known = set() if harmless is None else harmless
     for row in np.flatnonzero(bad.any(axis=1)):
         blamed = [
@@ -121,14 +121,11 @@ def decisive(columns: Sequence[Column]) -> tuple[list[int], list[int]]:
     Returns:
         Indices of counts, each of which must be 0, and of numbers that must be finite.
     """
-    watched = [i for i, c in enumerate(columns) if _watches(c)]
-    phases = {_phase(columns[i]) for i in watched}
-    if {Phase.LOSS, Phase.BACKWARD} <= phases:
-        watched = [i for i in watched if _phase(columns[i]) in VITAL]
+    vital = [i for i, c in enumerate(columns) if _watches(c) and _phase(c) in VITAL]
     if _scaled(columns):
-        watched = [i for i in watched if _phase(columns[i]) is not Phase.BACKWARD]
-    numbers = [i for i in watched if columns[i].signal == Signal.LOSS.value]
-    return [i for i in watched if i not in numbers], numbers
+        vital = [i for i in vital if _phase(columns[i]) is not Phase.BACKWARD]
+    numbers = [i for i in vital if columns[i].signal == Signal.LOSS.value]
+    return [i for i in vital if i not in numbers], numbers
 
 
 def _scaled(columns: Sequence[Column]) -> bool:
@@ -142,21 +139,33 @@ def _bad(names: Sequence[Column], table: npt.NDArray[np.float32]) -> npt.NDArray
 
 def _harmed(
     names: Sequence[Column],
-    there: npt.NDArray[np.bool_],
     bad: npt.NDArray[np.bool_],
     *,
     scaled: bool,
 ) -> npt.NDArray[np.bool_]:
-    """Return, shape (n,), which steps were harmed, or not observed far enough to be cleared."""
+    """Return, shape (n,), in which steps something is bad that training lives by."""
     phases = np.array([_phase(name).value for name in names])
     vital: npt.NDArray[np.bool_] = np.isin(phases, [p.value for p in VITAL])
     if scaled:  # an overflow that the scheme brought about has no bad data beside it
         data = np.isin(phases, [Phase.INPUT.value, Phase.TARGET.value])
         backward: npt.NDArray[np.bool_] = phases == Phase.BACKWARD.value
         bad = bad & (~backward | np.any(bad[:, data], axis=1)[:, None])
-    gradients = there[:, phases == Phase.BACKWARD.value].any(axis=1)
-    losses = there[:, phases == Phase.LOSS.value].any(axis=1)
-    return np.logical_or(np.any(bad[:, vital], axis=1), ~(gradients & losses))
+    harmed: npt.NDArray[np.bool_] = np.any(bad[:, vital], axis=1)
+    return harmed
+
+
+def _cleared(columns: Sequence[Column], present: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return, shape (n,), which steps were observed far enough to be cleared.
+
+    That is, their loss and their gradients; or their weights after the update, by a monitor that
+    was to take a bad update back.
+    """
+    signals = np.array([column.signal for column in columns])
+    judged = present[:, signals == Signal.UPDATE_SKIPPED.value].any(axis=1)
+    losses = present[:, signals == Signal.LOSS.value].any(axis=1)
+    gradients = present[:, np.char.startswith(signals, "gradient_")].any(axis=1)
+    cleared: npt.NDArray[np.bool_] = np.logical_or(judged, losses & gradients)
+    return cleared
 
 
 def _first(

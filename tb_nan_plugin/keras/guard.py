@@ -45,6 +45,7 @@ class Guard:
         self.harmed_now: Any = False
         self._model = model
         self._optimizers = optimizers
+        self._armed: Any = None
         self._halted: Any = None
 
     @property
@@ -61,12 +62,19 @@ class Guard:
         """Withhold at least what `mode` says."""
         self.mode = max(self.mode, mode, key=MODES.index)
 
+    def release(self) -> None:
+        """Withhold nothing more, also in functions of a user that were traced with the guard."""
+        if self._halted is not None:
+            self._armed.assign(value=False)
+            self._halted.assign(value=False)
+
     def remember(self) -> list[tuple[Any, tf.Tensor]] | None:
         """Read everything that the step may write, if asked to; called when the step begins."""
         if not self.holds:
             return None
         if self._halted is None:
             with tf.init_scope():
+                self._armed = tf.Variable(initial_value=True, trainable=False, name="nan_armed")
                 self._halted = tf.Variable(initial_value=False, trainable=False, name="nan_halted")
         return [(v, tf.convert_to_tensor(v)) for v in self._state()]
 
@@ -87,7 +95,7 @@ class Guard:
         places = list(variables)
         row.add_counts("updated", places, weights.count_nonfinite(variables))
         halted = tf.convert_to_tensor(self._halted)
-        withheld = _harmed(row) | halted
+        withheld = (_harmed(row) | halted) & self._armed
         done = tf.cond(withheld, lambda: _put_back(before), lambda: tf.constant(0))
         row.add(Signal.UPDATE_SKIPPED, [""], withheld)
         self.harmed_now = withheld & ~halted
@@ -114,11 +122,11 @@ class Guard:
 
 
 def _harmed(row: Row) -> tf.Tensor:
-    counts, numbers = decisive(row.columns)
     values = row.packed()
-    return tf.reduce_any(tf.gather(values, counts) > 0) | tf.reduce_any(
-        ~tf.math.is_finite(tf.gather(values, numbers))
+    counts, numbers = (
+        tf.gather(values, tf.constant(indices, tf.int32)) for indices in decisive(row.columns)
     )
+    return tf.reduce_any(counts > 0) | tf.reduce_any(~tf.math.is_finite(numbers))
 
 
 def _put_back(before: Sequence[tuple[Any, tf.Tensor]]) -> tf.Tensor:

@@ -43,7 +43,8 @@ class Step:
     def _notice(self, target: Any, sources: Any, gradients: Any) -> None:
         if tf.is_tensor(target):
             self.loss(target)
-        if isinstance(sources, (list, tuple)) and isinstance(gradients, (list, tuple)):
+        lists = isinstance(sources, (list, tuple)) and isinstance(gradients, (list, tuple))
+        if lists and self._row is not None and self._row.is_open_here():
             self._gradients.append((sources, gradients))
 
     def _measure_gradients(self) -> None:

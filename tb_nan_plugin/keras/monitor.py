@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import atexit
 import os
-import sys
 import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, Final, Literal
 
 import keras
 
-from tb_nan_plugin.keras import loop
+from tb_nan_plugin.keras import loop, wording
 from tb_nan_plugin.keras.guard import Mode
-from tb_nan_plugin.keras.observation import Member, Observation
+from tb_nan_plugin.keras.observation import Member, Observation, called_by_fit
 from tb_nan_plugin.keras.session import Rows, Session
 from tb_nan_plugin.record import Manifest
 from tb_nan_plugin.trouble import Trouble
 
 OnNonfinite = Literal["warn", "stop", "raise", "skip"]
 _MODES: Final[dict[str, Mode]] = {"warn": "off", "stop": "halt", "raise": "halt", "skip": "skip"}
-_MOST_NAMED: Final = 10  # steps in the line that says which were skipped; the file names them all
 
 
 class NonFiniteError(FloatingPointError):
@@ -84,10 +82,11 @@ class NaNMonitor(keras.callbacks.Callback):
         self._in_fit = False
         self._told = False
         self._handled = False
+        self._error: NonFiniteError | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Patch the model and open the event file."""
-        self._begin(in_fit=_called_by_fit(self.model))
+        self._begin(in_fit=called_by_fit(self.model))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write what is waiting, and the epoch's own figures."""
@@ -181,12 +180,14 @@ class NaNMonitor(keras.callbacks.Callback):
         traceback: TracebackType | None,
     ) -> None:
         self._end()
+        if self._error is not None and error is not self._error:
+            raise self._error from error  # a graph that Python stopped has an error of its own
 
     def _begin(self, *optimizers: Any, in_fit: bool) -> None:
         self._end()
         if not self._can_observe():
             return
-        self._handled, self._in_fit = False, in_fit
+        self._handled, self._in_fit, self._error = False, in_fit, None
 
         def begin() -> None:
             self._session = Session(self.log_dir, self._next_step)
@@ -206,7 +207,7 @@ class NaNMonitor(keras.callbacks.Callback):
         again = self.on_nonfinite == "stop" and not self._handled
         if session.trouble is not None and (again or not self._told):
             self._told = True
-            _say(self._message(session))
+            wording.say(self._message(session.trouble, session))
 
     def _obey(self) -> None:
         session = self._session
@@ -219,20 +220,12 @@ class NaNMonitor(keras.callbacks.Callback):
         if self.on_nonfinite == "stop" and self._in_fit:
             self.model.stop_training = True
         elif self.on_nonfinite == "raise":
-            message = self._message(session)
+            self._error = NonFiniteError(session.trouble, self._message(session.trouble, session))
             self._end()
-            raise NonFiniteError(session.trouble, message)
+            raise self._error
 
-    def _message(self, session: Session) -> str:
-        trouble = session.trouble
-        assert trouble is not None
-        done = ""
-        if trouble.step in session.skipped:
-            done = _DONE[self.on_nonfinite]
-        return (
-            f"step {trouble.step}, {trouble.phase.value}: {trouble.sentence()}. "
-            f"{done}Why: tb-nan analyze {self.log_dir}"
-        )
+    def _message(self, trouble: Trouble, session: Session) -> str:
+        return wording.warning(trouble, self.log_dir, self.on_nonfinite, session.skipped)
 
     def _end(self) -> None:
         """Write what is waiting and let go of the model; safe to call at any time."""
@@ -245,8 +238,10 @@ class NaNMonitor(keras.callbacks.Callback):
         self._next_step = session.next_step
         self._guarded("close the event file", session.close)
         self._tell(session)
+        if not (self._in_fit or session.has_rows):
+            wording.say(wording.NO_STEP)
         if self.on_nonfinite == "skip" and session.skipped:
-            _say(_skipped(session.skipped))
+            wording.say(wording.skipped(session.skipped))
 
     def _leave(self) -> None:
         observation, self._observation = self._observation, None
@@ -262,7 +257,7 @@ class NaNMonitor(keras.callbacks.Callback):
 
     def _fail(self, error: Exception, what: str = "record") -> None:
         session, self._session = self._session, None
-        _say(
+        wording.say(
             f"could not {what} in {self.log_dir} ({type(error).__name__}: {error}). "
             "Training goes on; recording ended."
         )
@@ -277,41 +272,8 @@ class NaNMonitor(keras.callbacks.Callback):
         elif self.model.distribute_strategy.num_replicas_in_sync > 1:
             reason = "the training is distributed over several replicas, which is not supported yet"
         if reason is not None:
-            _say(f"nothing is recorded: {reason}. Training goes on.")
+            wording.say(f"nothing is recorded: {reason}. Training goes on.")
         return reason is None
-
-
-_DONE: Final[dict[str, str]] = {
-    "warn": "",
-    "stop": "Training ends with the weights as they were before that step. ",
-    "raise": "The weights are as they were before that step. ",
-    "skip": "Its update was left out, and training goes on. ",
-}
-
-
-def _skipped(steps: list[int]) -> str:
-    named = ", ".join(str(step) for step in steps[:_MOST_NAMED])
-    more = f" and {len(steps) - _MOST_NAMED} more" if len(steps) > _MOST_NAMED else ""
-    if len(steps) == 1:
-        return f"the update of step {named} was left out."
-    return f"the updates of {len(steps)} steps were left out: {named}{more}."
-
-
-def _called_by_fit(model: Any) -> bool:
-    """Return whether Keras' own `fit` of this model is what calls the callback."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code.co_name == "fit" and frame.f_locals.get("self") is model:
-            return True
-        frame = frame.f_back
-    return False
-
-
-def _say(message: str) -> None:
-    """Print one line beside Keras's progress bar, which leaves its cursor within a line."""
-    sys.stdout.flush()
-    sys.stderr.write(f"\nNaNMonitor: {message}\n")
-    sys.stderr.flush()
 
 
 def _flush_at_exit(monitor: NaNMonitor) -> None:

@@ -5,9 +5,11 @@ Several monitors may watch one model: it is patched and measured once, and each 
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from types import FrameType
 from typing import Any, Final
 
 import numpy as np
@@ -241,6 +243,8 @@ class Observation:
         self._release()
 
     def _release(self) -> None:
+        if hasattr(self, "observer"):
+            self.observer.guard.release()
         compiled_anew = self._model.train_function is None
         self._patches.undo()
         self._model.train_function = None if compiled_anew else self._before
@@ -250,3 +254,13 @@ def _build(optimizer: Any, model: Any) -> None:
     """Make the optimizer's variables now: the first trace looks for the loss scale among them."""
     if optimizer is not None and model.built and not optimizer.built:
         optimizer.build(model.trainable_variables)
+
+
+def called_by_fit(model: Any) -> bool:
+    """Return whether Keras' own `fit` of this model is what calls the callback."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == "fit" and frame.f_locals.get("self") is model:
+            return True
+        frame = frame.f_back
+    return False

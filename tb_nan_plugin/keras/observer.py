@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tb_nan_plugin.keras.guard import Guard
@@ -157,7 +158,7 @@ class Observer:
         return self._row if self._row is not None and self._row.is_open_here() else None
 
     def _measure_batch(self, row: Row, data: Any) -> None:
-        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(keras.tree.map_structure(_as_tensor, data))
         features, wanted = by_name(x, "input"), by_name(y, "output")
         self.batch["inputs"], self.batch["targets"] = _makes(features), _makes(wanted)
         inputs.measure(row, features)
@@ -255,6 +256,10 @@ class Observer:
         names = {id(v): place for place, v in self.variables.items()}
         found_names = [names.get(id(v), variable_place(v, self._model)) for v in variables]
         return list(zip(found_names, grads, strict=True))
+
+
+def _as_tensor(leaf: Any) -> Any:
+    return tf.convert_to_tensor(leaf) if isinstance(leaf, np.ndarray) else leaf
 
 
 def _makes(tensors: dict[str, Any]) -> dict[str, Any]:

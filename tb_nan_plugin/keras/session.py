@@ -63,6 +63,11 @@ class Session:
         self._manifest: Manifest | None = None
         self._file = EventFile(log_dir)
 
+    @property
+    def has_rows(self) -> bool:
+        """Return whether any step was observed."""
+        return self._manifest is not None
+
     def write(self, manifest: Manifest, rows: Rows) -> None:
         """Append the rows of the steps that were observed, and look at them."""
         n = len(rows.values)
