@@ -210,9 +210,10 @@ def _skipped(health: Health) -> tuple[str, ...]:
         return ()
     named = ", ".join(str(step) for step in steps[:MOST_NAMED])
     more = f" and {len(steps) - MOST_NAMED} more" if len(steps) > MOST_NAMED else ""
-    what = "The update of 1 step" if len(steps) == 1 else f"The updates of {len(steps)} steps"
-    verb = "was" if len(steps) == 1 else "were"
-    return (f"{what} {verb} taken back by on_nonfinite, for it was not finite: {named}{more}.",)
+    what, they = f"updates of {len(steps)} steps were", "they were"
+    if len(steps) == 1:
+        what, they = "update of 1 step was", "it was"
+    return (f"The {what} taken back by on_nonfinite, for {they} not finite: {named}{more}.",)
 
 
 def _unobserved(health: Health) -> tuple[str, ...]:

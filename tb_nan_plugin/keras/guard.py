@@ -62,6 +62,15 @@ class Guard:
         """Withhold at least what `mode` says."""
         self.mode = max(self.mode, mode, key=MODES.index)
 
+    def settle(self) -> None:
+        """Begin the averages of weights that no update has begun: `fit` ends by applying them."""
+        for optimizer in self._optimizers.values():
+            inner = getattr(optimizer, "inner_optimizer", optimizer)
+            averages = getattr(inner, "_model_variables_moving_average", None)
+            if averages and int(inner.iterations) == 0:
+                for variable, average in zip(inner._trainable_variables, averages, strict=True):
+                    average.assign(variable)
+
     def release(self) -> None:
         """Withhold nothing more, also in functions of a user that were traced with the guard."""
         if self._halted is not None:

@@ -72,7 +72,8 @@ def step(observation: Observation, data: Any) -> Iterator[Step]:
     finally:
         patches.undo()
     if tf.inside_function():
-        _count_in_graph(observation)
+        with observation.observer.reporting("reading inside a function"):
+            _count_in_graph(observation)
     else:
         observation.count_execution()
 

@@ -185,11 +185,11 @@ class NaNMonitor(keras.callbacks.Callback):
 
     def _begin(self, *optimizers: Any, in_fit: bool) -> None:
         self._end()
-        if not self._can_observe():
-            return
         self._handled, self._in_fit, self._error = False, in_fit, None
 
         def begin() -> None:
+            if not self._can_observe():
+                return
             self._session = Session(self.log_dir, self._next_step)
             found = Observation.of(self.model)
             self._observation = found or Observation(self.model, optimizers, in_fit=in_fit)
@@ -219,6 +219,8 @@ class NaNMonitor(keras.callbacks.Callback):
         self._handled = True
         if self.on_nonfinite == "stop" and self._in_fit:
             self.model.stop_training = True
+            if self._observation is not None:
+                self._guarded("keep the weights", self._observation.observer.guard.settle)
         elif self.on_nonfinite == "raise":
             self._error = NonFiniteError(session.trouble, self._message(session.trouble, session))
             self._end()

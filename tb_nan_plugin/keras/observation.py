@@ -6,6 +6,7 @@ Several monitors may watch one model: it is patched and measured once, and each 
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -65,6 +66,7 @@ class Observation:
         self._executions: list[float] = []
         self._last_drain = time.monotonic()
         self._members: list[Member] = []
+        self._draining = threading.RLock()
         self._patches = Patches()
         self._ring = Ring(self._steps_per_execution)
         self._collected: Any = None
@@ -147,12 +149,6 @@ class Observation:
         scaled = any(c.signal == Signal.LOSS_SCALE.value for c in self._ring.columns)
         return guard.failed or scaled or guard.halted
 
-    @property
-    def halted(self) -> bool:
-        """Return whether a harmed step has ended the training; looks at the device."""
-        self.count_execution()
-        return self.observer.guard.halted
-
     def due_in_graph(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Return, inside a step's graph, the steps so far and whether Python is to be called."""
         with tf.init_scope():
@@ -179,7 +175,11 @@ class Observation:
         return np.int64(self._ring.read)
 
     def drain(self) -> None:
-        """Hand the rows of the ring to all members."""
+        """Hand the rows of the ring to all members; from whatever thread."""
+        with self._draining:
+            self._drain()
+
+    def _drain(self) -> None:
         try:
             rows = self._take()
             if len(rows.values) == 0:

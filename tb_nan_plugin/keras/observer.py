@@ -83,7 +83,8 @@ class Observer:
         }
 
     @contextmanager
-    def _reporting(self, what: str) -> Iterator[None]:
+    def reporting(self, what: str) -> Iterator[None]:
+        """List `what` as unobserved, with the error, where the block fails."""
         try:
             yield
         except Exception as error:  # a probe must never stop a training
@@ -108,9 +109,9 @@ class Observer:
     def step(self, data: Any) -> Iterator[Row]:
         """Measure one training step on `data`; what the block does becomes a row of the ring."""
         row = self._open()
-        with self._reporting("inputs and targets"):
+        with self.reporting("inputs and targets"):
             self._measure_batch(row, data)
-        with self._reporting("weights"):
+        with self.reporting("weights"):
             weights.measure(row, self.variables)
         before = None
         with self._guarding():
@@ -136,11 +137,12 @@ class Observer:
         if before is not None:
             with self._guarding():
                 steps = self.guard.judge(row, self.variables, before)
-        self.ring.write(row, steps)
+        with self.reporting("the row"):
+            self.ring.write(row, steps)
 
     @contextmanager
     def _guarding(self) -> Iterator[None]:
-        with self._reporting("on_nonfinite"):
+        with self.reporting("on_nonfinite"):
             try:
                 yield
             except Exception:
@@ -150,7 +152,7 @@ class Observer:
     def notice_loss(self, row: Row, value: Any) -> None:
         """Take `value` for the loss of the step, unless that was seen already."""
         if not self._loss_seen:
-            with self._reporting("loss"):
+            with self.reporting("loss"):
                 loss.measure_loss(row, value)
                 self._loss_seen = True
 
@@ -195,7 +197,7 @@ class Observer:
 
     def _measure_outputs(self, row: Row) -> None:
         outputs, self._outputs = self._outputs, []
-        with self._reporting("layer outputs"):
+        with self.reporting("layer outputs"):
             activations.measure(row, outputs)
 
     def _compute_loss(self) -> Callable[..., Any]:
@@ -207,7 +209,7 @@ class Observer:
             row = self._open_row()
             if row is not None:
                 self._measure_outputs(row)
-                with self._reporting("predictions"):
+                with self.reporting("predictions"):
                     y_pred = kwargs.get("y_pred", args[2] if len(args) > 2 else None)
                     predictions = by_name(y_pred, "output")
                     self.batch["predictions"] = _makes(predictions)
@@ -231,7 +233,7 @@ class Observer:
             row = self._open_row()
             if row is not None:
                 self._measure_outputs(row)
-                with self._reporting("gradients"):
+                with self.reporting("gradients"):
                     grads = list(grads)
                     self._measure_update(row, name, found, grads, trainable_variables)
             return original(grads, trainable_variables)
@@ -249,7 +251,7 @@ class Observer:
     def notice_gradients(self, row: Row, grads: Sequence[Any], variables: Sequence[Any]) -> None:
         """Measure gradients that no optimizer was given."""
         self._measure_outputs(row)
-        with self._reporting("gradients"):
+        with self.reporting("gradients"):
             gradients.measure(row, self._named(grads, variables), None)
 
     def _named(self, grads: Sequence[Any], variables: Sequence[Any]) -> list[tuple[str, Any]]:

@@ -17,6 +17,7 @@ import pytest
 import tensorflow as tf
 
 from tb_nan_plugin import NaNMonitor, NonFiniteError
+from tb_nan_plugin.keras import guard
 from tests.tb_nan_plugin.keras.programs import BATCH, SQUARED, STEPS, Length, table
 from tests.tb_nan_plugin.recordings import read
 
@@ -256,19 +257,18 @@ def test_an_eager_loop_that_keeps_copies_ends_with_the_same_weights(
     assert np.flatnonzero(read(tmp_path).series("update_skipped")).tolist() == oracle.skipped
 
 
-def test_the_very_first_step_is_taken_back_too(tmp_path: Path) -> None:
-    harm = Harm((0,), "input", put(X, np.nan, 0), Y, everything, keras.optimizers.Adam)
+@pytest.mark.parametrize("averaged", [False, True], ids=["", "with averaged weights"])
+def test_the_very_first_step_is_taken_back_too(averaged: bool, tmp_path: Path) -> None:
+    def optimizer() -> Any:
+        return keras.optimizers.Adam(use_ema=averaged)
+
+    harm = Harm((0,), "input", put(X, np.nan, 0), Y, everything, optimizer)
 
     model = harm.fit(range(STEPS), NaNMonitor(tmp_path, "stop"))
 
-    fresh = harm.compiled()
-    fresh.optimizer.build(fresh.trainable_variables)
-    for one, other in zip(
-        [*fresh.variables, *fresh.optimizer.variables],
-        [*model.variables, *model.optimizer.variables],
-        strict=True,
-    ):
+    for one, other in zip(harm.compiled().variables, model.variables, strict=True):
         assert one.numpy().tobytes() == other.numpy().tobytes(), one.path
+    assert int(model.optimizer.iterations) == 0
 
 
 def test_what_is_reported_of_an_epoch_leaves_skipped_steps_out(tmp_path: Path) -> None:
@@ -287,3 +287,71 @@ def test_nothing_is_added_to_the_step_where_nobody_asked(tmp_path: Path) -> None
 
     signals = {column.signal for column in read(tmp_path).columns}
     assert "update_skipped" not in signals
+
+
+class Rivals(keras.Model):  # type: ignore[misc]
+    """Two parts, two optimizers, a training step of its own, and no loss that Keras knows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right = keras.layers.Dense(3), keras.layers.Dense(1)
+
+    def compile(self, left: Any, right: Any) -> None:
+        super().compile(jit_compile=False)
+        self.left_optimizer, self.right_optimizer = left, right
+
+    def call(self, x: Any) -> Any:
+        return self.right(self.left(x))
+
+    def train_step(self, data: Any) -> Any:
+        x, y = data
+        with tf.GradientTape(persistent=True) as tape:
+            wrong = self(x, training=True) - y
+            squared, absolute = tf.reduce_mean(wrong * wrong), tf.reduce_mean(tf.abs(wrong))
+        for part, optimizer, loss in [
+            (self.left, self.left_optimizer, squared),
+            (self.right, self.right_optimizer, absolute),
+        ]:
+            variables = part.trainable_variables
+            optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        return {"squared": squared, "absolute": absolute}
+
+
+def test_a_training_step_of_ones_own_with_two_optimizers_is_taken_back_as_a_whole(
+    tmp_path: Path,
+) -> None:
+    def trained(x: Any, y: Any, *callbacks: Any) -> Any:
+        keras.utils.set_random_seed(7)
+        model = Rivals()
+        model(x[:1])
+        model.compile(keras.optimizers.Adam(), keras.optimizers.SGD(0.01, momentum=0.9))
+        model.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=callbacks)
+        optimizers = [*model.left_optimizer.variables, *model.right_optimizer.variables]
+        return [v.numpy().tobytes() for v in [*model.variables, *optimizers]]
+
+    sound = np.delete(np.arange(BATCH * STEPS), slice(2 * BATCH, 3 * BATCH))
+    plain = trained(X[sound], Y[sound])
+
+    kept = trained(put(X, np.nan, 2), Y, NaNMonitor(tmp_path, "skip"))
+
+    assert plain == kept
+    assert read(tmp_path).series("update_skipped").tolist() == [0, 0, 1, 0, 0, 0]
+
+
+def test_a_guard_that_cannot_be_built_is_listed_and_stop_still_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise ArithmeticError("a mistake of ours")
+
+    monkeypatch.setattr(guard, "_harmed", fail)
+    harm = HARMS["NaN in the input"]
+
+    harm.fit(range(STEPS), NaNMonitor(tmp_path, "stop"))
+
+    recorded = read(tmp_path)
+    assert recorded.steps.tolist() == [0, 1, 2]
+    assert recorded.environment["unobserved"] == {
+        "on_nonfinite": "ArithmeticError: a mistake of ours"
+    }
+    assert "the weights as they were" not in capfd.readouterr().err
