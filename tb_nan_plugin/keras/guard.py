@@ -78,9 +78,15 @@ class Guard:
             self._halted.assign(value=False)
 
     def remember(self) -> list[tuple[Any, tf.Tensor]] | None:
-        """Read everything that the step may write, if asked to; called when the step begins."""
+        """Read everything that the step may write, if asked to; called when the step begins.
+
+        Raises:
+            NotImplementedError: Several replicas train, whose variables are not theirs to write.
+        """
         if not self.holds:
             return None
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            raise NotImplementedError("not for a training that is distributed over replicas")
         if self._halted is None:
             with tf.init_scope():
                 self._armed = tf.Variable(initial_value=True, trainable=False, name="nan_armed")

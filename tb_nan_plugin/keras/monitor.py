@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Final, Literal
 
 import keras
+import tensorflow as tf
 
 from tb_nan_plugin.keras import loop, wording
 from tb_nan_plugin.keras.guard import Mode
@@ -180,7 +181,7 @@ class NaNMonitor(keras.callbacks.Callback):
         traceback: TracebackType | None,
     ) -> None:
         self._end()
-        if self._error is not None and error is not self._error:
+        if self._error is not None and isinstance(error, tf.errors.OpError):
             raise self._error from error  # a graph that Python stopped has an error of its own
 
     def _begin(self, *optimizers: Any, in_fit: bool) -> None:
@@ -227,19 +228,23 @@ class NaNMonitor(keras.callbacks.Callback):
             raise self._error
 
     def _message(self, trouble: Trouble, session: Session) -> str:
-        return wording.warning(trouble, self.log_dir, self.on_nonfinite, session.skipped)
+        failed = self._observation is not None and self._observation.observer.guard.failed
+        return wording.warning(
+            trouble, self.log_dir, self.on_nonfinite, session.skipped, failed=failed
+        )
 
     def _end(self) -> None:
         """Write what is waiting and let go of the model; safe to call at any time."""
         if self._observation is not None:
             self._observation.drain()
         session, self._session = self._session, None
+        if session is not None:
+            self._tell(session)
         self._leave()
         if session is None:
             return
         self._next_step = session.next_step
         self._guarded("close the event file", session.close)
-        self._tell(session)
         if not (self._in_fit or session.has_rows):
             wording.say(wording.NO_STEP)
         if self.on_nonfinite == "skip" and session.skipped:

@@ -20,6 +20,7 @@ _DONE: Final[dict[str, str]] = {
     "raise": "The weights are as they were before that step. ",
     "skip": "Its update was left out, and training goes on. ",
 }
+_UNDONE: Final = "The step could not be taken back: the record says why, under `unobserved`. "
 
 
 def say(message: str) -> None:
@@ -30,7 +31,12 @@ def say(message: str) -> None:
 
 
 def warning(
-    trouble: Trouble, log_dir: str | os.PathLike[str], choice: str, taken_back: Sequence[int]
+    trouble: Trouble,
+    log_dir: str | os.PathLike[str],
+    choice: str,
+    taken_back: Sequence[int],
+    *,
+    failed: bool,
 ) -> str:
     """Return the one line about the first thing that was not finite.
 
@@ -39,8 +45,11 @@ def warning(
         log_dir: Where the record lies.
         choice: The `on_nonfinite` of the monitor.
         taken_back: The steps that were undone.
+        failed: Whether none could be, although it was asked for.
     """
     done = _DONE[choice] if trouble.step in taken_back else ""
+    if failed and choice != "warn":
+        done = _UNDONE
     return (
         f"step {trouble.step}, {trouble.phase.value}: {trouble.sentence()}. "
         f"{done}Why: tb-nan analyze {log_dir}"

@@ -354,4 +354,6 @@ def test_a_guard_that_cannot_be_built_is_listed_and_stop_still_stops(
     assert recorded.environment["unobserved"] == {
         "on_nonfinite": "ArithmeticError: a mistake of ours"
     }
-    assert "the weights as they were" not in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "holds NaN. The step could not be taken back: the record says why" in said
+    assert "the weights as they were" not in said

@@ -129,6 +129,18 @@ def test_raise_says_step_phase_and_place(way: str, tmp_path: Path) -> None:
     assert "make_train_function" not in vars(model)
 
 
+def test_an_error_that_was_caught_is_not_raised_again(tmp_path: Path) -> None:
+    model, optimizer = regression(), sgd()()
+
+    with NaNMonitor(tmp_path, "raise").watch(model, optimizer) as monitor:
+        with pytest.raises(NonFiniteError):
+            loop(monitor, with_tape(monitor, model, optimizer), BROKEN)
+        with monitor.step(table(), Y):
+            pass
+
+    assert read(tmp_path).steps.tolist() == [0, 1, 2]
+
+
 def test_skip_leaves_the_bad_batch_out(tmp_path: Path) -> None:
     sound = np.r_[0 : 2 * BATCH, 3 * BATCH : 6 * BATCH]
     plain = Oracle(regression(), SQUARED, sgd()())
