@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ from analyzer.verdict import Verdict, judge
 from tb_nan_plugin.record import Column, Manifest, RowBlock
 from tb_nan_plugin.signals import Kind, Phase, Signal
 from tb_nan_plugin.trouble import Trouble, first_trouble, trouble_at
+
+MOST_NAMED: Final = 10  # steps in a note; the record names them all
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def _look_at(run: Run, attempt: Attempt, harmless: set[Column]) -> _Look:
 
 def _by_health(run: Run, look: _Look, health: Health, notes: tuple[str, ...]) -> Analysis:
     trouble = look.trouble
-    notes = (*notes, *_unobserved(health))
+    notes = (*notes, *_skipped(health), *_unobserved(health))
     verdict, findings = judge(Case(health, trouble))
     if trouble is None:
         if look.tag is not None:
@@ -182,10 +184,18 @@ def _trouble_in(
     )
 
 
+_BESIDE: Final = (
+    Signal.LOSS,
+    Signal.LOSS_SCALE,
+    Signal.UPDATE_SKIPPED,
+    Signal.INPUT_BAD_COLUMN,
+    Signal.TARGET_BAD_COLUMN,
+)
+
+
 def _decides(column: Column) -> bool:
     signal = column.known
-    beside = (Signal.LOSS, Signal.LOSS_SCALE, Signal.INPUT_BAD_COLUMN, Signal.TARGET_BAD_COLUMN)
-    return signal is not None and (signal.quantity.kind is not None or signal in beside)
+    return signal is not None and (signal.quantity.kind is not None or signal in _BESIDE)
 
 
 def _harmless_notes(harmless: set[Column]) -> tuple[str, ...]:
@@ -220,6 +230,20 @@ def _trouble_at_end(health: Health) -> Trouble | None:
     values = np.stack([block.values(i)[-1:] for i in everything], axis=1)
     present = np.stack([block.present(i)[-1:] for i in everything], axis=1)
     return first_trouble(manifest.columns, block.steps[-1:], values, present)
+
+
+def _skipped(health: Health) -> tuple[str, ...]:
+    """Say how many updates the monitor took back, as `on_nonfinite` asked it to."""
+    series = health.series(Signal.UPDATE_SKIPPED)
+    steps = [] if series is None else series.steps[series.values > 0].tolist()
+    if not steps:
+        return ()
+    named = ", ".join(str(step) for step in steps[:MOST_NAMED])
+    more = f" and {len(steps) - MOST_NAMED} more" if len(steps) > MOST_NAMED else ""
+    what, they = f"updates of {len(steps)} steps were", "they were"
+    if len(steps) == 1:
+        what, they = "update of 1 step was", "it was"
+    return (f"The {what} taken back by on_nonfinite, for {they} not finite: {named}{more}.",)
 
 
 def _unobserved(health: Health) -> tuple[str, ...]:

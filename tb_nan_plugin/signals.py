@@ -99,6 +99,7 @@ class Signal(str, Enum):
     UPDATED_NAN = "updated_nan"
     UPDATED_POSINF = "updated_posinf"
     UPDATED_NEGINF = "updated_neginf"
+    UPDATE_SKIPPED = "update_skipped"
 
     @property
     def quantity(self) -> Quantity:
@@ -261,4 +262,7 @@ QUANTITIES: Final[dict[Signal, Quantity]] = {
         "how many values of the optimizer's state were not finite after the last step",
     ),
     **_counts(Phase.UPDATE, "variable", "updated", "the variable's values after the last step"),
+    Signal.UPDATE_SKIPPED: Quantity(
+        Phase.UPDATE, "step", "1", "1 where the monitor took the update back, as it was asked to"
+    ),
 }

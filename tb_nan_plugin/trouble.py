@@ -93,21 +93,43 @@ def first_trouble(
     names = [columns[i] for i in watched]
     there = present[:, watched]
     bad = there & _bad(names, values[:, watched])
-    harmed = _harmed(names, there, bad)
+    scaled = _scaled(columns)
+    harmed = _harmed(names, bad, scaled=scaled) | (bad.any(axis=1) & ~_cleared(columns, present))
     known = set() if harmless is None else harmless
-    scaled = any(c.signal == Signal.LOSS_SCALE.value for c in columns)
     for row in np.flatnonzero(bad.any(axis=1)):
-        found = [i for i in np.flatnonzero(bad[row]) if names[i] not in known]
+        blamed = [
+            i
+            for i in np.flatnonzero(bad[row])
+            if names[i] not in known and not (scaled and _phase(names[i]) is Phase.BACKWARD)
+        ]
         if not harmed[row]:
-            known.update(names[i] for i in found)
-            continue
-        blamed = [i for i in found if not (scaled and _phase(names[i]) is Phase.BACKWARD)]
-        if blamed:
+            known.update(names[i] for i in blamed)
+        elif blamed:
             before = continues or bool(row > 0)
             cells = [(names[i], float(values[row, watched[i]])) for i in blamed]
             first = _first(cells, names, int(steps[row]), has_before=before)
             return replace(first, where=_exact_column(first, columns, values[row], present[row]))
     return None
+
+
+def decisive(columns: Sequence[Column]) -> tuple[list[int], list[int]]:
+    """Return which columns of a row show by themselves that its step was harmed.
+
+    Args:
+        columns: Everything that was measured in the step.
+
+    Returns:
+        Indices of counts, each of which must be 0, and of numbers that must be finite.
+    """
+    vital = [i for i, c in enumerate(columns) if _watches(c) and _phase(c) in VITAL]
+    if _scaled(columns):
+        vital = [i for i in vital if _phase(columns[i]) is not Phase.BACKWARD]
+    numbers = [i for i in vital if columns[i].signal == Signal.LOSS.value]
+    return [i for i in vital if i not in numbers], numbers
+
+
+def _scaled(columns: Sequence[Column]) -> bool:
+    return any(c.signal == Signal.LOSS_SCALE.value for c in columns)
 
 
 def _bad(names: Sequence[Column], table: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
@@ -116,14 +138,34 @@ def _bad(names: Sequence[Column], table: npt.NDArray[np.float32]) -> npt.NDArray
 
 
 def _harmed(
-    names: Sequence[Column], there: npt.NDArray[np.bool_], bad: npt.NDArray[np.bool_]
+    names: Sequence[Column],
+    bad: npt.NDArray[np.bool_],
+    *,
+    scaled: bool,
 ) -> npt.NDArray[np.bool_]:
-    """Return, shape (n,), which steps were harmed, or not observed far enough to be cleared."""
+    """Return, shape (n,), in which steps something is bad that training lives by."""
     phases = np.array([_phase(name).value for name in names])
     vital: npt.NDArray[np.bool_] = np.isin(phases, [p.value for p in VITAL])
-    gradients = there[:, phases == Phase.BACKWARD.value].any(axis=1)
-    losses = there[:, phases == Phase.LOSS.value].any(axis=1)
-    return np.logical_or(np.any(bad[:, vital], axis=1), ~(gradients & losses))
+    if scaled:  # an overflow that the scheme brought about has no bad data beside it
+        data = np.isin(phases, [Phase.INPUT.value, Phase.TARGET.value])
+        backward: npt.NDArray[np.bool_] = phases == Phase.BACKWARD.value
+        bad = bad & (~backward | np.any(bad[:, data], axis=1)[:, None])
+    harmed: npt.NDArray[np.bool_] = np.any(bad[:, vital], axis=1)
+    return harmed
+
+
+def _cleared(columns: Sequence[Column], present: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return, shape (n,), which steps were observed far enough to be cleared.
+
+    That is, their loss and their gradients; or their weights after the update, by a monitor that
+    was to take a bad update back.
+    """
+    signals = np.array([column.signal for column in columns])
+    judged = present[:, signals == Signal.UPDATE_SKIPPED.value].any(axis=1)
+    losses = present[:, signals == Signal.LOSS.value].any(axis=1)
+    gradients = present[:, np.char.startswith(signals, "gradient_")].any(axis=1)
+    cleared: npt.NDArray[np.bool_] = np.logical_or(judged, losses & gradients)
+    return cleared
 
 
 def _first(

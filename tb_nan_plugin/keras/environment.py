@@ -19,6 +19,7 @@ def describe(
     batch: Mapping[str, Any],
     output_places: Mapping[str, str],
     unobserved: Mapping[str, str],
+    optimizer: Any,
 ) -> dict[str, Any]:
     """Return JSON-safe facts about model, optimizer, loss and machine."""
     return {
@@ -32,11 +33,11 @@ def describe(
         "replicas": int(model.distribute_strategy.num_replicas_in_sync),
         "model": model.name,
         "parameters": int(model.count_params()) if model.built else None,
-        "jit_compile": bool(model.jit_compile),
+        "jit_compile": bool(model.compiled and model.jit_compile),
         "run_eagerly": bool(model.run_eagerly),
         "steps_per_execution": int(model.steps_per_execution),
         "dtype_policy": str(model.dtype_policy.name),
-        "optimizer": _optimizer(model.optimizer),
+        "optimizer": _optimizer(optimizer),
         "losses": _losses(getattr(model, "loss", None)),
         "batch": dict(batch),
         "layers": [_layer(layer, model) for layer in model._flatten_layers(include_self=False)],

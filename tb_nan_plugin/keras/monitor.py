@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import atexit
 import os
-import sys
 import weakref
 from collections.abc import Callable
-from typing import Any, Final, Literal, get_args
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Final, Literal
 
 import keras
 import tensorflow as tf
 
-from tb_nan_plugin.keras.session import Session
+from tb_nan_plugin.keras import loop, wording
+from tb_nan_plugin.keras.guard import Mode
+from tb_nan_plugin.keras.observation import Member, Observation, called_by_fit
+from tb_nan_plugin.keras.session import Rows, Session
+from tb_nan_plugin.record import Manifest
 from tb_nan_plugin.trouble import Trouble
 
-OnNonfinite = Literal["warn", "stop", "raise"]
-_CHOICES: Final = get_args(OnNonfinite)
+OnNonfinite = Literal["warn", "stop", "raise", "skip"]
+_MODES: Final[dict[str, Mode]] = {"warn": "off", "stop": "halt", "raise": "halt", "skip": "skip"}
 
 
 class NonFiniteError(FloatingPointError):
@@ -43,6 +48,8 @@ class NaNMonitor(keras.callbacks.Callback):
     ```
 
     Then `tb-nan analyze logs` in a terminal, or `tensorboard --logdir logs` and the tab "NaN".
+
+    Outside of `fit`, `watch` a model and put each step of a loop into a block; see `step`.
     """
 
     def __init__(self, log_dir: str | os.PathLike[str], on_nonfinite: OnNonfinite = "warn") -> None:
@@ -50,118 +57,220 @@ class NaNMonitor(keras.callbacks.Callback):
 
         Args:
             log_dir: Directory for the event files, as in `keras.callbacks.TensorBoard`. One a run.
-            on_nonfinite: `"warn"` prints one line and trains on; `"stop"` ends the training after
-                the step in which it happened; `"raise"` raises `NonFiniteError` there. The last two
-                look after every step instead of once in many, which costs a little time.
+            on_nonfinite: `"warn"` prints one line and trains on; `"stop"` ends the training;
+                `"raise"` raises `NonFiniteError`; `"skip"` leaves the update out, counts it, and
+                trains on. With the last three, weights, optimizer and all other state of the model
+                are as they were before the step in which it happened, also in the middle of an
+                execution of many steps. This costs a copy of what the optimizer writes, in every
+                step.
 
         Raises:
-            ValueError: `on_nonfinite` is none of the three.
+            ValueError: `on_nonfinite` is none of the four.
             TypeError: `log_dir` is not a path.
         """
         super().__init__()
-        if on_nonfinite not in _CHOICES:
+        if on_nonfinite not in _MODES:
             raise ValueError(
                 f"on_nonfinite={on_nonfinite!r} is not known; choose one of "
-                + ", ".join(repr(choice) for choice in _CHOICES)
+                + ", ".join(repr(choice) for choice in _MODES)
             )
         self.log_dir = os.fspath(log_dir)
         self.on_nonfinite = on_nonfinite
         self._session: Session | None = None
+        self._observation: Observation | None = None
+        self._member = Member(_MODES[on_nonfinite], self._take, self._obey, self._fail, self._end)
         self._next_step = 0
+        self._in_fit = False
         self._told = False
         self._handled = False
+        self._error: NonFiniteError | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Patch the model and open the event file."""
-        self._end()
-        if not self._can_observe():
-            return
-        self._handled = False
-        every_step = self.on_nonfinite != "warn"
-
-        def begin() -> None:
-            session = Session(self.model, self.log_dir, self._next_step, every_step=every_step)
-            self._session = session
-            session.intercept(self._run)
-            session.on_next_training(self._end)
-            _flush_at_exit(self)
-
-        self._guarded("start recording", begin)
+        self._begin(in_fit=called_by_fit(self.model))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write what is waiting, and the epoch's own figures."""
+        if self._observation is not None:
+            self._observation.drain(ending=True)
         session = self._session
         if session is not None:
-            self._guarded("record", lambda: session.drain(ending=True))
             self._guarded("record", lambda: session.write_epoch(epoch, logs or {}))
-            self._tell()
+            self._tell(session)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Write the rest and put the model back as it was."""
         self._end()
 
-    def _run(self, train_function: Callable[[Any], Any], iterator: Any) -> Any:
-        try:
-            logs = train_function(iterator)
-        except (StopIteration, tf.errors.OutOfRangeError):
-            raise  # the end of an epoch whose length nobody knew
-        except BaseException:
-            self._end()
-            raise
+    def watch(self, model: Any, *optimizers: Any) -> NaNMonitor:
+        """Observe `train_on_batch`, or a loop written by hand, until `close`.
+
+        ```python
+        with NaNMonitor("logs/run1").watch(model, optimizer) as monitor:
+            for x, y in batches:
+                with monitor.step(x, y):
+                    ...
+        ```
+
+        Args:
+            model: A Keras model.
+            *optimizers: What the loop applies, if that is not the optimizer that the model was
+                compiled with.
+
+        Returns:
+            This monitor, which closes itself at the end of a `with`.
+        """
+        self.set_model(model)
+        self._begin(*optimizers, in_fit=False)
+        return self
+
+    def step(self, x: Any, y: Any = None) -> AbstractContextManager[loop.Step]:
+        """Observe what its block does as one training step on a batch.
+
+        The block holds the forward pass, the tape's gradients and the optimizer's `apply` or
+        `apply_gradients`. It may stand in a loop that runs eagerly or inside a `tf.function`, but
+        then all of it inside.
+
+        ```python
+        @tf.function
+        def train_step(x, y):
+            with monitor.step(x, y):
+                with tf.GradientTape() as tape:
+                    loss = loss_of(y, model(x, training=True))
+                gradients = tape.gradient(loss, model.trainable_variables)
+                optimizer.apply(gradients, model.trainable_variables)
+            return loss
+        ```
+
+        The loss is what the tape differentiates, or what `optimizer.scale_loss` was given; where it
+        is neither, `with monitor.step(x, y) as step:` and `step.loss(value)`.
+
+        Args:
+            x: The inputs, in the form in which `fit` takes them.
+            y: The targets, if there are any.
+        """
+        if self._observation is None:
+            return loop.no_step()
+        return loop.step(self._observation, (x, y))
+
+    @property
+    def stopped(self) -> bool:
+        """Return whether a loop written by hand should end, as `on_nonfinite` asks.
+
+        Inside a `tf.function` with `jit_compile=True`, which cannot call Python, nothing is written
+        or said before this is asked; ask at least once in 100 steps.
+
+        Raises:
+            NonFiniteError: In such a function, where `"raise"` could not act at once.
+        """
+        if self._observation is not None:
+            self._observation.count_execution()
+        return self._handled and self.on_nonfinite == "stop"
+
+    def close(self) -> None:
+        """Write the rest and let go of the model that is watched; a second call does nothing."""
+        self._end()
+
+    def __enter__(self) -> NaNMonitor:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._end()
+        if self._error is not None and isinstance(error, tf.errors.OpError):
+            raise self._error from error  # a graph that Python stopped has an error of its own
+
+    def _begin(self, *optimizers: Any, in_fit: bool) -> None:
+        self._end()
+        self._handled, self._in_fit, self._error = False, in_fit, None
+
+        def begin() -> None:
+            if not self._can_observe():
+                return
+            self._session = Session(self.log_dir, self._next_step)
+            found = Observation.of(self.model)
+            self._observation = found or Observation(self.model, optimizers, in_fit=in_fit)
+            self._observation.join(self._member)
+            _flush_at_exit(self)
+
+        self._guarded("start recording", begin)
+
+    def _take(self, manifest: Manifest, rows: Rows) -> None:
         session = self._session
         if session is not None:
-            self._guarded("record", session.count_execution)
-            self._tell()
-            self._obey()
-        return logs
+            self._guarded("record", lambda: session.write(manifest, rows))
 
-    def _tell(self) -> None:
-        if self._session is None or self._session.trouble is None or self._told:
-            return
-        self._told = True
-        _say(self._message(self._session.trouble))
+    def _tell(self, session: Session) -> None:
+        again = self.on_nonfinite == "stop" and not self._handled
+        if session.trouble is not None and (again or not self._told):
+            self._told = True
+            wording.say(self._message(session.trouble, session))
 
     def _obey(self) -> None:
-        trouble = None if self._session is None else self._session.trouble
-        if trouble is None or self._handled:
+        session = self._session
+        if session is None or session.trouble is None:
+            return
+        self._tell(session)
+        if self._handled:
             return
         self._handled = True
-        if self.on_nonfinite == "stop":
+        if self.on_nonfinite == "stop" and self._in_fit:
             self.model.stop_training = True
+            if self._observation is not None:
+                self._guarded("keep the weights", self._observation.observer.guard.settle)
         elif self.on_nonfinite == "raise":
+            self._error = NonFiniteError(session.trouble, self._message(session.trouble, session))
             self._end()
-            raise NonFiniteError(trouble, self._message(trouble))
+            raise self._error
 
-    def _message(self, trouble: Trouble) -> str:
-        return (
-            f"step {trouble.step}, {trouble.phase.value}: {trouble.sentence()}. "
-            f"Why: tb-nan analyze {self.log_dir}"
+    def _message(self, trouble: Trouble, session: Session) -> str:
+        failed = self._observation is not None and self._observation.observer.guard.failed
+        return wording.warning(
+            trouble, self.log_dir, self.on_nonfinite, session.skipped, failed=failed
         )
 
     def _end(self) -> None:
         """Write what is waiting and let go of the model; safe to call at any time."""
+        if self._observation is not None:
+            self._observation.drain(ending=True)
         session, self._session = self._session, None
+        if session is not None:
+            self._tell(session)
+        self._leave()
         if session is None:
             return
-        self._guarded("write the last steps", lambda: session.drain(ending=True))
         self._next_step = session.next_step
         self._guarded("close the event file", session.close)
-        if session.trouble is not None and not self._told:
-            self._told = True
-            _say(self._message(session.trouble))
+        if not (self._in_fit or session.has_rows):
+            wording.say(wording.NO_STEP)
+        if self.on_nonfinite == "skip" and session.skipped:
+            wording.say(wording.skipped(session.skipped))
+
+    def _leave(self) -> None:
+        observation, self._observation = self._observation, None
+        if observation is not None:
+            observation.leave(self._member)
 
     def _guarded(self, what: str, action: Callable[[], None]) -> None:
         """Do something of ours; if it fails, say so once and let the training go on without us."""
         try:
             action()
         except Exception as error:
-            session, self._session = self._session, None
-            _say(
-                f"could not {what} in {self.log_dir} ({type(error).__name__}: {error}). "
-                "Training goes on; recording ended."
-            )
-            if session is not None:
-                session.abandon()
+            self._fail(error, what)
+
+    def _fail(self, error: Exception, what: str = "record") -> None:
+        session, self._session = self._session, None
+        wording.say(
+            f"could not {what} in {self.log_dir} ({type(error).__name__}: {error}). "
+            "Training goes on; recording ended."
+        )
+        if session is not None:
+            session.abandon()
+        self._leave()
 
     def _can_observe(self) -> bool:
         reason = None
@@ -169,18 +278,9 @@ class NaNMonitor(keras.callbacks.Callback):
             reason = f"Keras runs on {keras.backend.backend()!r}, and only TensorFlow is supported"
         elif self.model.distribute_strategy.num_replicas_in_sync > 1:
             reason = "the training is distributed over several replicas, which is not supported yet"
-        elif "make_train_function" in vars(self.model):
-            reason = "another NaNMonitor already records this training"
         if reason is not None:
-            _say(f"nothing is recorded: {reason}. Training goes on.")
+            wording.say(f"nothing is recorded: {reason}. Training goes on.")
         return reason is None
-
-
-def _say(message: str) -> None:
-    """Print one line beside Keras's progress bar, which leaves its cursor within a line."""
-    sys.stdout.flush()
-    sys.stderr.write(f"\nNaNMonitor: {message}\n")
-    sys.stderr.flush()
 
 
 def _flush_at_exit(monitor: NaNMonitor) -> None:

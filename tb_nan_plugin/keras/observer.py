@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from tb_nan_plugin.keras.guard import Guard
 from tb_nan_plugin.keras.loss_parts import LossParts
 from tb_nan_plugin.keras.naming import (
     activation_of,
@@ -37,13 +39,16 @@ class Observer:
 
     Attributes:
         ring: Where the rows go.
+        guard: What takes back a step that was harmed.
         output_places: For each of the model's outputs, the layer call that made it, if one did.
+        optimizers: Those that apply gradients, by name; "" for the first.
         unobserved: What could not be measured, with the reason.
-        optimizers: Every optimizer that the model holds, by name; "" for the only one.
         batch: Dtype and shape of every input, target and prediction, by role and name.
     """
 
-    def __init__(self, model: Any, ring: Ring, patches: Patches) -> None:
+    def __init__(
+        self, model: Any, ring: Ring, patches: Patches, optimizers: Sequence[Any] = ()
+    ) -> None:
         self.ring = ring
         self.output_places: dict[str, str] = {}
         self.unobserved: dict[str, str] = {}
@@ -57,9 +62,10 @@ class Observer:
         self._loss_seen = False
         self._idle = activations.IdleUnits()
         self._targets: dict[str, Any] = {}
-        self.optimizers = _optimizers(model)
+        self.optimizers = _optimizers(model, optimizers)
+        self.guard = Guard(model, self.optimizers)
         on_gpu = bool(tf.config.list_logical_devices("GPU"))
-        self._slow_squares = bool(model.jit_compile) and not on_gpu
+        self._slow_squares = bool(model.compiled and model.jit_compile) and not on_gpu
         self._parts = LossParts(model, patches)
         self._patch(patches)
 
@@ -87,7 +93,8 @@ class Observer:
         }
 
     @contextmanager
-    def _reporting(self, what: str) -> Iterator[None]:
+    def reporting(self, what: str) -> Iterator[None]:
+        """List `what` as unobserved, with the error, where the block fails."""
         try:
             yield
         except Exception as error:  # a probe must never stop a training
@@ -98,21 +105,34 @@ class Observer:
 
         @functools.wraps(original)
         def train_step(*args: Any, **kwargs: Any) -> Any:
-            row = self._open()
-            with self._reporting("inputs and targets"):
-                self._measure_batch(row, args[0] if args else next(iter(kwargs.values())))
-            with self._reporting("weights"):
-                weights.measure(row, self.variables)
-            self._settle(row)
-            try:
+            with self.step(args[0] if args else next(iter(kwargs.values()))) as row:
                 result = original(*args, **kwargs)
-            except BaseException:
-                self._row = None
-                raise
-            self._close(row, result)
+                if isinstance(result, dict) and "loss" in result:
+                    self.notice_loss(row, result["loss"])
+            with self._guarding():
+                result = self.guard.logs(result)
             return result
 
         return train_step
+
+    @contextmanager
+    def step(self, data: Any) -> Iterator[Row]:
+        """Measure one training step on `data`; what the block does becomes a row of the ring."""
+        row = self._open()
+        with self.reporting("inputs and targets"):
+            self._measure_batch(row, data)
+        with self.reporting("weights"):
+            weights.measure(row, self.variables)
+        self._settle(row)
+        before = None
+        with self._guarding():
+            before = self.guard.remember()
+        try:
+            yield row
+        except BaseException:
+            self._row = None
+            raise
+        self._close(row, before)
 
     def _open(self) -> Row:
         self._row = Row(slow_squares=self._slow_squares)
@@ -121,24 +141,43 @@ class Observer:
         self._parts.forget()
         return self._row
 
-    def _close(self, row: Row, result: Any) -> None:
+    def _close(self, row: Row, before: Any) -> None:
         self._measure_outputs(row)
-        if not self._loss_seen and isinstance(result, dict) and "loss" in result:
-            with self._reporting("loss"):
-                loss.measure_loss(row, result["loss"])
         self._settle(row)
         self._row = None
         self._seen = {}
-        self.ring.write(row)
+        steps: Any = 1
+        if before is not None:
+            with self._guarding():
+                steps = self.guard.judge(row, self.variables, before)
+        with self.reporting("the row"):
+            self.ring.write(row, steps)
+
+    @contextmanager
+    def _guarding(self) -> Iterator[None]:
+        with self.reporting("on_nonfinite"):
+            try:
+                yield
+            except Exception:
+                self.guard.failed = True
+                raise
+
+    def notice_loss(self, row: Row, value: Any) -> None:
+        """Take `value` for the loss of the step, unless that was seen already."""
+        if not self._loss_seen:
+            with self.reporting("loss"):
+                loss.measure_loss(row, value)
+                self._loss_seen = True
 
     def _settle(self, row: Row) -> None:
-        with self._reporting("what is not finite"):
+        with self.reporting("what is not finite"):
             row.settle()
 
     def _open_row(self) -> Row | None:
         return self._row if self._row is not None and self._row.is_open_here() else None
 
     def _measure_batch(self, row: Row, data: Any) -> None:
+        data = keras.tree.map_structure(_as_tensor, data)
         x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
         features, wanted = by_name(x, "input"), by_name(y, "output")
         self.batch["inputs"], self.batch["targets"] = _makes(features), _makes(wanted)
@@ -179,7 +218,7 @@ class Observer:
 
     def _measure_outputs(self, row: Row) -> None:
         outputs, self._outputs = self._outputs, []
-        with self._reporting("layer outputs"):
+        with self.reporting("layer outputs"):
             activations.measure(row, outputs, self._idle)
 
     def _compute_loss(self) -> Callable[..., Any]:
@@ -191,16 +230,15 @@ class Observer:
             row = self._open_row()
             if row is not None:
                 self._measure_outputs(row)
-                with self._reporting("predictions"):
+                with self.reporting("predictions"):
                     y_pred = kwargs.get("y_pred", args[2] if len(args) > 2 else None)
                     predictions = by_name(y_pred, "output")
                     self.batch["predictions"] = _makes(predictions)
                     loss.measure_predictions(row, predictions)
                     self._remember_outputs(predictions)
                     self._measure_true_classes(row, predictions)
-                with self._reporting("loss"):
-                    loss.measure_loss(row, result)
-                    self._loss_seen = True
+                self.notice_loss(row, result)
+                with self.reporting("parts of the loss"):
                     loss.measure_parts(row, self._parts.outputs, self._parts.penalties)
                 self._settle(row)
             return result
@@ -226,8 +264,9 @@ class Observer:
             row = self._open_row()
             if row is not None:
                 self._measure_outputs(row)
-                with self._reporting("gradients"):
-                    self._measure_update(row, name, found, list(grads), trainable_variables)
+                with self.reporting("gradients"):
+                    grads = list(grads)
+                    self._measure_update(row, name, found, grads, trainable_variables)
                 self._settle(row)
             return original(grads, trainable_variables)
 
@@ -238,11 +277,25 @@ class Observer:
     ) -> None:
         if variables is None:
             variables = found._trainable_variables
-        names = {id(v): place for place, v in self.variables.items()}
-        found_names = [names.get(id(v), variable_place(v, self._model)) for v in variables]
-        pairs = list(zip(found_names, grads, strict=True))
+        pairs = self._named(grads, variables)
         gradients.measure(row, name, pairs, optimizer.loss_scale(found), found)
         optimizer.measure(row, name, found)
+
+    def notice_gradients(self, row: Row, grads: Sequence[Any], variables: Sequence[Any]) -> None:
+        """Measure gradients that no optimizer was given."""
+        self._measure_outputs(row)
+        with self.reporting("gradients"):
+            gradients.measure(row, "", self._named(grads, variables), None, None)
+        self._settle(row)
+
+    def _named(self, grads: Sequence[Any], variables: Sequence[Any]) -> list[tuple[str, Any]]:
+        names = {id(v): place for place, v in self.variables.items()}
+        found_names = [names.get(id(v), variable_place(v, self._model)) for v in variables]
+        return list(zip(found_names, grads, strict=True))
+
+
+def _as_tensor(leaf: Any) -> Any:
+    return tf.convert_to_tensor(leaf) if isinstance(leaf, np.ndarray) else leaf
 
 
 def _makes(tensors: dict[str, Any]) -> dict[str, Any]:
@@ -262,10 +315,12 @@ def _is_scratch() -> bool:
     return str(getattr(graph, "name", "")).startswith("scratch_graph")
 
 
-def _optimizers(model: Any) -> dict[str, Any]:
-    main = getattr(model, "optimizer", None)
-    found = {} if main is None else {"": main}
-    for name, value in vars(model).items():
+def _optimizers(model: Any, given: Sequence[Any]) -> dict[str, Any]:
+    """Return the given optimizers, the model's own and those that hang on it, by name."""
+    every = [*given, getattr(model, "optimizer", None)]
+    named = {"" if i == 0 else f"optimizer {i}": one for i, one in enumerate(every) if one}
+    found: dict[str, Any] = {}
+    for name, value in [*named.items(), *vars(model).items()]:
         known = any(value is other for other in found.values())
         if isinstance(value, keras.optimizers.Optimizer) and not known:
             found[name] = value

@@ -26,6 +26,8 @@ class Ring:
     Attributes:
         columns: What the numbers of a row are; empty until the first step was traced.
         dropped: Columns for which no room was left, and that are not recorded.
+        read: How many steps were written when Python last looked.
+        lost: How many of them Python came too late for, that time.
     """
 
     def __init__(self, steps_per_execution: int) -> None:
@@ -35,15 +37,21 @@ class Ring:
         self._traces: list[frozenset[Column]] = []
         self._rows: Any = None
         self._count: Any = None
-        self._read = 0
+        self.read = 0
+        self.lost = 0
 
     @property
     def capacity(self) -> int:
         """Return how many rows fit; before the first trace, how many at least will."""
         return self._least_rows if self._rows is None else int(self._rows.shape[0])
 
-    def write(self, row: Row) -> None:
-        """Write the row into the ring; called inside the step, so it becomes part of the graph."""
+    def write(self, row: Row, steps: Any = 1) -> None:
+        """Write the row into the ring; called inside the step, so it becomes part of the graph.
+
+        Args:
+            row: The numbers of the step.
+            steps: How many steps this was: 1, or 0 for a row that is not to be kept.
+        """
         if self._rows is None:
             self._allocate(row)
         self._make_room(row)
@@ -58,7 +66,12 @@ class Ring:
         slot = self._count % self.capacity
         self._rows.scatter_update(tf.IndexedSlices(packed, slot))
         with tf.control_dependencies([packed]):  # a step whose batch never came is no step
-            self._count.assign_add(1)
+            self._count.assign_add(steps)
+
+    def steps(self) -> tf.Tensor:
+        """Return how many steps were written, int64, when they are; inside a graph or outside."""
+        with tf.control_dependencies([self._rows.sparse_read([0])]):
+            return self._count.read_value()
 
     def _number_of(self, row: Row) -> int:
         trace = frozenset(row.columns)
@@ -90,9 +103,10 @@ class Ring:
         if self._rows is None:
             return np.empty((0, 0), np.float32), np.empty((0, 0), np.bool_)
         count = int(self._count.numpy())
-        first = max(self._read, count - self.capacity)
+        first = max(self.read, count - self.capacity)
+        self.lost = first - self.read
         rows = self._rows.numpy()[np.arange(first, count) % self.capacity]
-        self._read = count
+        self.read = count
         values = rows[:, 1 : 1 + len(self.columns)]
         masks = [[column in trace for column in self.columns] for trace in self._traces]
         present = np.array(masks, np.bool_)[rows[:, 0].astype(np.int64)]

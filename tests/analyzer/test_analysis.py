@@ -249,3 +249,36 @@ def test_the_findings_are_all_there_the_verdicts_own_first() -> None:
 def test_an_attempt_without_a_known_column_is_healthy_rather_than_a_crash() -> None:
     assert analyze_run(run(health({"flux_of_the_future": [nan]}))).status == "healthy"
     assert isinstance(health({"loss": [1.0]}), Health)
+
+
+# --- Updates that the monitor took back
+
+
+@pytest.mark.parametrize(
+    ("skipped", "note"),
+    [
+        (
+            [0.0, 1.0, 0.0],
+            "The update of 1 step was taken back by on_nonfinite, for it was not finite: 1.",
+        ),
+        (
+            [1.0, 0.0, 1.0],
+            "The updates of 2 steps were taken back by on_nonfinite, for they were not finite: "
+            "0, 2.",
+        ),
+        (
+            [1.0] * 12,
+            "The updates of 12 steps were taken back by on_nonfinite, for they were not finite: "
+            "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more.",
+        ),
+    ],
+)
+def test_skipped_updates_are_counted(skipped: list[float], note: str) -> None:
+    loss = [nan if gone else 0.5 for gone in skipped]
+    analysis = of({**QUIET, "loss": loss, "update_skipped": skipped})
+
+    assert note in analysis.notes
+
+
+def test_nothing_is_said_where_no_update_was_skipped() -> None:
+    assert of({**QUIET, "loss": 0.5, "update_skipped": [0.0, 0.0]}).notes == ()

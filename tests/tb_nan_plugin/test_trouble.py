@@ -10,7 +10,7 @@ import pytest
 
 from tb_nan_plugin.record import Column
 from tb_nan_plugin.signals import Phase, Signal
-from tb_nan_plugin.trouble import Trouble, first_trouble
+from tb_nan_plugin.trouble import Trouble, decisive, first_trouble
 
 CAUSAL = [
     (Column("input_nan", "feature 3"), Phase.INPUT),
@@ -186,3 +186,53 @@ def test_is_said_in_words(name: tuple[str, str], value: float, sentence: str) ->
 
     assert found is not None
     assert found.sentence() == sentence
+
+
+MASK, SCALE = ("output_neginf", "attention"), ("loss_scale", "")
+SOUND_LOSS, OVERFLOW = ("loss", ""), ("gradient_posinf", "dense/kernel")
+
+
+def test_an_overflow_under_a_loss_scale_does_not_make_a_mask_harmful() -> None:
+    table: dict[tuple[str, str], list[float | None]] = {
+        MASK: [64, 64],
+        SOUND_LOSS: [0.5, 0.4],
+        OVERFLOW: [3, 0],
+        SCALE: [32768, 16384],
+    }
+
+    assert look(table) is None
+    assert look({name: column for name, column in table.items() if name != SCALE}) is not None
+
+
+def test_bad_data_is_named_although_the_loss_scale_left_the_update_out() -> None:
+    found = look(
+        {("input_nan", "feature 3"): [1], SOUND_LOSS: [0.5], OVERFLOW: [3], SCALE: [32768]}
+    )
+
+    assert found is not None
+    assert (found.phase, found.where) == (Phase.INPUT, "feature 3")
+
+
+def test_a_step_that_a_guard_has_judged_needs_no_loss_to_be_cleared() -> None:
+    table: dict[tuple[str, str], list[float | None]] = {MASK: [64], ("updated_nan", "kernel"): [0]}
+
+    assert look(table) is not None
+    assert look({**table, ("update_skipped", ""): [0]}) is None
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize(("column", "phase"), CAUSAL, ids=[phase.value for _, phase in CAUSAL])
+def test_what_decides_in_the_step_is_what_is_blamed_afterwards(
+    column: Column, phase: Phase, scaled: bool
+) -> None:
+    judged = Column("update_skipped"), *([Column("loss_scale")] if scaled else [])
+    columns = [Column("loss"), Column("gradient_nan", "last"), *judged]
+    columns += [column] if column not in columns else []
+    counts, numbers = decisive(columns)
+    row = [0.5, 0.0, *[1.0] * (len(columns) - 2)]
+    row[columns.index(column)] = float("nan") if column.signal == "loss" else 2.0
+
+    harmed = any(row[i] > 0 for i in counts) or not all(np.isfinite([row[i] for i in numbers]))
+
+    found = look({(c.signal, c.where): [v] for c, v in zip(columns, row, strict=True)})
+    assert harmed == (found is not None)

@@ -252,8 +252,8 @@ def test_without_a_graph_the_traces_do_not_pile_up(tmp_path: Path) -> None:
         traces = 0
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            assert monitor._session is not None
-            self.traces = len(monitor._session._ring._traces)
+            assert monitor._observation is not None
+            self.traces = len(monitor._observation._ring._traces)
 
     look = Look()
     fit(compiled(run_eagerly=True), SOUND[:9], monitor, look, batch_size=2, epochs=2)

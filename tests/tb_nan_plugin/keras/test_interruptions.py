@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.compat.proto import event_pb2
 
 import tb_nan_plugin.keras.session as session_module
 from tb_nan_plugin import NaNMonitor
+from tb_nan_plugin.keras.monitor import OnNonfinite
 from tb_nan_plugin.record import RowBlock, unpack
 from tb_nan_plugin.summary import EventFile
 from tests.tb_nan_plugin.keras.test_behaviour import (
@@ -119,7 +121,7 @@ def test_a_disk_that_fills_up_is_said_once_and_the_training_goes_on(
     assert "train_step" not in vars(model)
 
 
-def test_of_several_monitors_the_first_records_and_the_others_say_so(
+def test_several_monitors_record_the_same_training_each_in_its_own_directory(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monitors = [NaNMonitor(tmp_path / name) for name in "abc"]
@@ -127,19 +129,44 @@ def test_of_several_monitors_the_first_records_and_the_others_say_so(
     fit(model, SOUND)
     function = model.train_function
 
-    fit(model, SOUND, *monitors, counting)
+    fit(model, BROKEN, monitors[1], first := Counting())
+    fit(model, BROKEN, *monitors, counting)
 
-    assert counting.batches == 6
-    assert read(tmp_path / "a").steps.tolist() == list(range(6))
-    assert (
-        said(capfd)
-        == [
-            "NaNMonitor: nothing is recorded: another NaNMonitor already records this training. "
-            "Training goes on."
-        ]
-        * 2
-    )
+    assert first.batches == counting.batches == 6
+    one, two, three = (read(tmp_path / name) for name in "abc")
+    assert one.steps.tolist() == three.steps.tolist() == list(range(6))
+    assert two.steps.tolist() == list(range(12))  # it was used before, and goes on counting
+    assert one.columns == two.columns == three.columns
+    np.testing.assert_array_equal(one.values, two.values[6:])
+    np.testing.assert_array_equal(one.values, three.values)
+    assert len(said(capfd)) == 3
     assert model.train_function is function
+    assert "train_step" not in vars(model)
+
+
+def test_of_several_monitors_each_does_what_it_was_asked_to(tmp_path: Path) -> None:
+    choices: list[OnNonfinite] = ["warn", "skip", "stop"]
+    monitors = [NaNMonitor(tmp_path / choice, choice) for choice in choices]
+    model, counting = compiled(), Counting()
+
+    fit(model, BROKEN, *monitors, counting, epochs=2)
+
+    assert counting.batches == 3
+    assert [read(tmp_path / c).steps.tolist() for c in choices] == [[0, 1, 2]] * 3
+    assert np.isfinite(np.concatenate([w.ravel() for w in model.get_weights()])).all()
+
+
+def test_one_monitor_that_cannot_write_does_not_stop_the_others(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    model = compiled()
+
+    fit(model, SOUND, NaNMonitor(tmp_path / "file" / "run"), NaNMonitor(tmp_path / "good"))
+
+    assert read(tmp_path / "good").steps.tolist() == list(range(6))
+    (line,) = said(capfd)
+    assert "could not start recording" in line
     assert "train_step" not in vars(model)
 
 
@@ -167,6 +194,7 @@ SLOW_TRAINING = """
 import sys, time
 import keras, numpy as np
 from tb_nan_plugin import NaNMonitor
+from tb_nan_plugin.keras.monitor import OnNonfinite
 
 class Slow(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
