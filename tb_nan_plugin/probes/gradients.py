@@ -16,7 +16,8 @@ def measure(row: Row, gradients: Sequence[tuple[str, Any]], scale: Any | None) -
 
     Args:
         row: The open row.
-        gradients: Variable names and gradients in the optimizer's order, None where there is none.
+        gradients: Variable names and gradients, the one used last in the forward pass at the end;
+            None where there is none.
         scale: The factor that is still on the gradients, or None.
     """
     found = [(name, dense_values(_summed(g))) for name, g in reversed(gradients)]

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from tb_nan_plugin.probes._columns import measure_columns
-from tb_nan_plugin.probes._probe import Row
+from tb_nan_plugin.probes._probe import Row, counts_if_suspect, dense_values, norms
 from tb_nan_plugin.signals import Signal
 
 
@@ -24,3 +24,12 @@ def measure(row: Row, features: dict[str, Any]) -> None:
             break
     for name, tensor in features.items():
         measure_columns(row, "input", f"{name} feature".lstrip(), tensor)
+
+
+def measure_weights(row: Row, weights: dict[str, Any]) -> None:
+    """Add the finiteness of the weights of the batch's rows; a model has them by output."""
+    found = {name: dense_values(tensor) for name, tensor in weights.items()}
+    values = [tensor for tensor in found.values() if tensor is not None]
+    if values:
+        places = [f"{name} sample weight".lstrip() for name, t in found.items() if t is not None]
+        row.add_counts("input", places, counts_if_suspect(values, norms(values)))
