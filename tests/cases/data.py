@@ -191,9 +191,29 @@ def nan_target_of_words(fixed: bool) -> Training:
     return Training(words(keras.layers.GRU(3, name="memory")), x, y, Adam(0.01), "huber")
 
 
-def _labels_beyond(fixed: bool) -> Training:
-    y = np.random.default_rng(2).integers(0, 3, 64).astype(np.int32)
+@DATA.fails("income-in-euros", "unscaled-features", (2, "forward", "last"))
+def income_in_euros(fixed: bool) -> Training:
+    x = normal(96, 4)
     if not fixed:
-        y[20] = 3
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    return Training(dense(out=3), normal(64, 4), y, SGD(0.01), loss)
+        x[:, 0] = 30_000 + 10_000 * x[:, 0]
+    return Training(dense(activation="linear"), x, normal(96, 1), SGD(0.01))
+
+
+@DATA.fails("pixels-up-to-255", "unscaled-features", (2, "loss", ""))
+def pixels_up_to_255(fixed: bool) -> Training:
+    x = np.random.default_rng(3).uniform(0, 255, (96, 6, 6, 2)).astype(np.float32)
+    return Training(image(), x / 255 - 0.5 if fixed else x, normal(96, 1), SGD(0.01, momentum=0.9))
+
+
+@DATA.fails("prices-in-cents", "unscaled-target", (2, "loss", ""))
+def prices_in_cents(fixed: bool) -> Training:
+    y = normal(96, 1) if fixed else 3e7 + 1e7 * normal(96, 1)
+    return Training(dense(activation="elu"), normal(96, 4), y.astype(np.float32), SGD(0.01))
+
+
+@DATA.fails("one-batch-of-sentinels", "outlier-batch", (6, "forward", "last"))
+def one_batch_of_sentinels(fixed: bool) -> Training:
+    x = normal(120, 4)
+    if not fixed:
+        x[40:48, 2] = 1e12
+    return Training(dense(activation="linear"), x, normal(120, 1), SGD(0.01))
