@@ -18,7 +18,7 @@ Adam = keras.optimizers.Adam
 
 def spoil(variable: Any, value: float = np.nan) -> None:
     """Put one number that is not finite into a variable, as a bad checkpoint does."""
-    array = np.array(variable)
+    array = np.array(variable.numpy())
     array.reshape(-1)[array.size // 2] = value
     variable.assign(array)
 

@@ -96,7 +96,7 @@ def test_there_is_no_repaired_twin_of_what_needs_no_repair() -> None:
 @pytest.mark.parametrize("case", ALL[::5], ids=lambda case: case.name)
 def test_making_a_case_twice_gives_the_same_training(case: Case) -> None:
     one, other = case.training(), case.training()
-    weights = [[np.array(v) for v in made.model.variables] for made in (one, other)]
+    weights = [[v.numpy() for v in made.model.variables] for made in (one, other)]
     assert [v.tobytes() for v in weights[0]] == [v.tobytes() for v in weights[1]]
     if one.y is not None:
         arrays = [keras.tree.flatten((made.x, made.y)) for made in (one, other)]
