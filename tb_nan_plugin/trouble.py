@@ -85,7 +85,8 @@ def first_trouble(
     is for; what was bad without harm before is not what does harm later. Weights that are bad when
     a step begins were made bad by the update of the step before it, unless the record begins there.
     Of the places that are bad in one phase, the first among the columns is named. Gradients that
-    overflow under a loss scale are that scheme at work, and count only if something else does.
+    overflow under a loss scale are that scheme at work, and count only if something else does, or
+    if the step was not skipped for them and made weights that are not finite.
     """
     watched = [i for i, c in enumerate(columns) if _watches(c)]
     if not watched or len(steps) == 0:
@@ -108,6 +109,10 @@ def first_trouble(
             before = continues or bool(row > 0)
             cells = [(names[i], float(values[row, watched[i]])) for i in blamed]
             first = _first(cells, names, int(steps[row]), has_before=before)
+            if scaled and first.phase is Phase.UPDATE:
+                at = row - (first.step < int(steps[row]))
+                cells = _overflowed(names, values[at, watched], bad[at]) if at >= 0 else []
+                first = _first(cells, names, first.step, has_before=before) if cells else first
             return replace(first, where=_exact_column(first, columns, values[row], present[row]))
     return None
 
@@ -130,6 +135,17 @@ def decisive(columns: Sequence[Column]) -> tuple[list[int], list[int]]:
 
 def _scaled(columns: Sequence[Column]) -> bool:
     return any(c.signal == Signal.LOSS_SCALE.value for c in columns)
+
+
+def _overflowed(
+    names: Sequence[Column], row: npt.NDArray[np.float32], bad: npt.NDArray[np.bool_]
+) -> list[tuple[Column, float]]:
+    """Return the gradients of a step that were not finite, and for which it was not skipped."""
+    return [
+        (name, float(value))
+        for name, value, is_bad in zip(names, row, bad, strict=True)
+        if is_bad and _phase(name) is Phase.BACKWARD
+    ]
 
 
 def _bad(names: Sequence[Column], table: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
@@ -171,9 +187,13 @@ def _cleared(columns: Sequence[Column], present: npt.NDArray[np.bool_]) -> npt.N
 def _first(
     cells: Sequence[tuple[Column, float]], names: Sequence[Column], step: int, *, has_before: bool
 ) -> Trouble:
-    places = {name.where: i for i, name in reversed(list(enumerate(names)))}
+    places = {(_phase(name), name.where): i for i, name in reversed(list(enumerate(names)))}
     found = [_at(name, step, value, has_before=has_before) for name, value in cells]
-    return min(found, key=lambda t: (t.step, t.phase.order, places[t.where]))
+    return min(found, key=lambda t: (t.step, t.phase.order, places[_origin(t)]))
+
+
+def _origin(trouble: Trouble) -> tuple[Phase, str]:
+    return trouble.signal.quantity.phase, trouble.where
 
 
 def _phase(column: Column) -> Phase:

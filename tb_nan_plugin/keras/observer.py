@@ -31,7 +31,10 @@ from tb_nan_plugin.probes import activations, gradients, inputs, loss, optimizer
 from tb_nan_plugin.probes._probe import Row, dense_values
 
 # Layers whose output holds the very numbers of their input, in another shape.
-_RESHAPING = frozenset({"InputLayer", "Flatten", "Reshape", "Permute", "RepeatVector", "Identity"})
+_RESHAPING = frozenset(
+    {"InputLayer", "Flatten", "Reshape", "Permute", "RepeatVector", "Identity"}
+    | {"GetItem", "Transpose", "Squeeze", "ExpandDims", "Shape"}  # operations
+)
 
 
 class Observer:
@@ -58,6 +61,8 @@ class Observer:
         self._outputs: list[activations.LayerOutput] = []
         self._calls: Counter[str] = Counter()
         self._activations: dict[str, str] = {}
+        self._ended = 0  # layer calls in this step
+        self._used: dict[int, int] = {}  # variable -> the last of these that used it itself
         self._seen: dict[int, tuple[Any, str]] = {}
         self._loss_seen = False
         self._idle = activations.IdleUnits()
@@ -70,7 +75,7 @@ class Observer:
         self._patch(patches)
 
     def _patch(self, patches: Patches) -> None:
-        for layer in self._model._flatten_layers(include_self=False):
+        for layer in [*self._model._flatten_layers(), *_operations(self._model)]:
             if type(layer).__name__ not in _RESHAPING:
                 patches.set(layer, "call", self._layer_call(layer))
             if isinstance(layer, (keras.layers.GRU, keras.layers.LSTM)):
@@ -139,6 +144,7 @@ class Observer:
         self._outputs, self._seen, self._loss_seen = [], {}, False
         self._calls.clear()
         self._parts.forget()
+        self._ended, self._used = 0, {}
         return self._row
 
     def _close(self, row: Row, before: Any) -> None:
@@ -192,15 +198,23 @@ class Observer:
 
         @functools.wraps(original)
         def call(*args: Any, **kwargs: Any) -> Any:
+            began = self._ended
             result = original(*args, **kwargs)
             if self._row is not None:
                 if self._row.is_open_here():
+                    self._note_use(layer, began)
                     self._notice(place, activation, result)
                 elif not _is_scratch():
                     self.unobserved[place] = "it runs inside a loop or a function of its own"
             return result
 
         return call
+
+    def _note_use(self, layer: Any, began: int) -> None:
+        for variable in getattr(layer, "trainable_variables", ()):
+            if self._used.get(id(variable), -1) < began:  # else a layer inside this one did
+                self._used[id(variable)] = self._ended
+        self._ended += 1
 
     def _notice(self, place: str, activation: str, result: Any) -> None:
         self._calls[place] += 1
@@ -291,7 +305,9 @@ class Observer:
     def _named(self, grads: Sequence[Any], variables: Sequence[Any]) -> list[tuple[str, Any]]:
         names = {id(v): place for place, v in self.variables.items()}
         found_names = [names.get(id(v), variable_place(v, self._model)) for v in variables]
-        return list(zip(found_names, grads, strict=True))
+        pairs = list(zip(found_names, grads, strict=True))
+        used = [self._used.get(id(v), -1) for v in variables]
+        return [pairs[i] for i in sorted(range(len(pairs)), key=used.__getitem__)]
 
 
 def _as_tensor(leaf: Any) -> Any:
@@ -313,6 +329,14 @@ def _is_scratch() -> bool:
     """Return whether Keras is only finding out shapes, in a graph that will never run."""
     graph = tf.compat.v1.get_default_graph()
     return str(getattr(graph, "name", "")).startswith("scratch_graph")
+
+
+def _operations(model: Any) -> list[Any]:
+    """Return the operations of functional models that no layer stands around, such as `ops.log`."""
+    parts = [part for part in model._flatten_layers() if hasattr(part, "operations")]
+    found = [operation for part in parts for operation in part.operations]
+    unique = {id(o): o for o in found if not isinstance(o, keras.layers.Layer)}
+    return list(unique.values())
 
 
 def _optimizers(model: Any, given: Sequence[Any]) -> dict[str, Any]:

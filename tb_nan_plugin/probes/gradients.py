@@ -30,7 +30,8 @@ def measure(
     Args:
         row: The open row.
         name: The optimizer's, "" for the model's only one.
-        gradients: Variable names and gradients in the optimizer's order, None where there is none.
+        gradients: Variable names and gradients, the one used last in the forward pass at the end;
+            None where there is none.
         scale: The factor that is still on the gradients, or None.
         optimizer: Whose clipping the gradients go through next.
     """

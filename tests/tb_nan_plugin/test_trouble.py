@@ -236,3 +236,46 @@ def test_what_decides_in_the_step_is_what_is_blamed_afterwards(
 
     found = look({(c.signal, c.where): [v] for c, v in zip(columns, row, strict=True)})
     assert harmed == (found is not None)
+
+
+def test_within_a_phase_the_place_is_the_first_of_that_phase_not_of_the_weights() -> None:
+    found = look(
+        {
+            ("weight_nan", "first/kernel"): [0, 0],
+            ("weight_nan", "last/bias"): [0, 0],
+            ("gradient_nan", "last/bias"): [0, 1],
+            ("gradient_nan", "first/kernel"): [0, 9],
+        }
+    )
+
+    assert found is not None
+    assert (found.step, found.phase, found.where) == (1, Phase.BACKWARD, "last/bias")
+
+
+@pytest.mark.parametrize("shown_by", ["weight_nan", "updated_nan"])
+def test_a_scaled_gradient_for_which_the_step_was_not_skipped_is_to_blame(shown_by: str) -> None:
+    after: list[float | None] = [0, 3] if shown_by == "weight_nan" else [3, 3]
+    found = look(
+        {
+            (shown_by, "dense/kernel"): after,
+            ("loss", ""): [1, 1],
+            ("gradient_posinf", "dense/kernel"): [2, 2],
+            ("loss_scale", ""): [2.0**24, 2.0**24],
+        }
+    )
+
+    assert found is not None
+    assert (found.step, found.phase, found.where) == (0, Phase.BACKWARD, "dense/kernel")
+
+
+def test_a_scaled_gradient_before_the_rows_at_hand_leaves_the_update_to_blame() -> None:
+    table: dict[tuple[str, str], list[float | None]] = {
+        ("weight_nan", "dense/kernel"): [3],
+        ("gradient_posinf", "dense/kernel"): [2],
+        ("loss_scale", ""): [2.0**24],
+    }
+
+    found = look(table, 40, continues=True)
+
+    assert found is not None
+    assert (found.step, found.phase) == (39, Phase.UPDATE)
