@@ -12,9 +12,12 @@ from typing import Any, Final, Literal, get_args
 import keras
 import tensorflow as tf
 
+from tb_nan_plugin.keras.counting import StepCount
 from tb_nan_plugin.keras.session import Session
+from tb_nan_plugin.rotation import LEAST_BYTES
 from tb_nan_plugin.trouble import Trouble
 
+MAX_BYTES: Final = 4 << 30  # of a small model 10 million steps, of a large one some hours
 OnNonfinite = Literal["warn", "stop", "raise"]
 _CHOICES: Final = get_args(OnNonfinite)
 
@@ -45,7 +48,13 @@ class NaNMonitor(keras.callbacks.Callback):
     Then `tb-nan analyze logs` in a terminal, or `tensorboard --logdir logs` and the tab "NaN".
     """
 
-    def __init__(self, log_dir: str | os.PathLike[str], on_nonfinite: OnNonfinite = "warn") -> None:
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str],
+        on_nonfinite: OnNonfinite = "warn",
+        *,
+        max_bytes: int | None = MAX_BYTES,
+    ) -> None:
         """Choose where to write and what to do when something is not finite.
 
         Args:
@@ -53,9 +62,13 @@ class NaNMonitor(keras.callbacks.Callback):
             on_nonfinite: `"warn"` prints one line and trains on; `"stop"` ends the training after
                 the step in which it happened; `"raise"` raises `NonFiniteError` there. The last two
                 look after every step instead of once in many, which costs a little time.
+            max_bytes: How much the event files of one training may hold together, 4 GiB unless
+                said otherwise. Where they would hold more, every second step of the oldest is
+                dropped, again and again; never the first steps, the newest, or those around the
+                first that went wrong. None for no cap.
 
         Raises:
-            ValueError: `on_nonfinite` is none of the three.
+            ValueError: `on_nonfinite` is none of the three, or `max_bytes` is less than 1 MiB.
             TypeError: `log_dir` is not a path.
         """
         super().__init__()
@@ -64,10 +77,13 @@ class NaNMonitor(keras.callbacks.Callback):
                 f"on_nonfinite={on_nonfinite!r} is not known; choose one of "
                 + ", ".join(repr(choice) for choice in _CHOICES)
             )
+        if max_bytes is not None and max_bytes < LEAST_BYTES:
+            raise ValueError(f"max_bytes={max_bytes} is less than {LEAST_BYTES}, or None")
         self.log_dir = os.fspath(log_dir)
+        self.max_bytes = max_bytes
         self.on_nonfinite = on_nonfinite
         self._session: Session | None = None
-        self._next_step = 0
+        self._count = StepCount()
         self._told = False
         self._handled = False
 
@@ -80,13 +96,24 @@ class NaNMonitor(keras.callbacks.Callback):
         every_step = self.on_nonfinite != "warn"
 
         def begin() -> None:
-            session = Session(self.model, self.log_dir, self._next_step, every_step=every_step)
+            first = self._count.next(self.model)
+            session = Session(
+                self.model, self.log_dir, first, every_step=every_step, max_bytes=self.max_bytes
+            )
             self._session = session
             session.intercept(self._run)
             session.on_next_training(self._end)
             _flush_at_exit(self)
 
         self._guarded("start recording", begin)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Find out which step comes next, once every callback has restored what it restores."""
+        session = self._session
+        if session is not None:
+            batches = (self.params or {}).get("steps")
+            step = self._count.next(self.model, epoch, batches, continues=session.continues)
+            self._guarded("count steps", lambda: session.begin_at(step))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write what is waiting, and the epoch's own figures."""
@@ -116,6 +143,8 @@ class NaNMonitor(keras.callbacks.Callback):
         return logs
 
     def _tell(self) -> None:
+        for notice in () if self._session is None else self._session.notices():
+            _say(notice)
         if self._session is None or self._session.trouble is None or self._told:
             return
         self._told = True
@@ -144,8 +173,10 @@ class NaNMonitor(keras.callbacks.Callback):
         if session is None:
             return
         self._guarded("write the last steps", session.drain)
-        self._next_step = session.next_step
+        self._count.leave(self.model, session.next_step)
         self._guarded("close the event file", session.close)
+        for notice in session.notices():
+            _say(notice)
         if session.trouble is not None and not self._told:
             self._told = True
             _say(self._message(session.trouble))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, Final
 
 import numpy as np
@@ -26,11 +27,13 @@ class Ring:
     Attributes:
         columns: What the numbers of a row are; empty until the first step was traced.
         dropped: Columns for which no room was left, and that are not recorded.
+        lock: Whoever reads holds it, so that no trace changes what a row means meanwhile.
     """
 
     def __init__(self, steps_per_execution: int) -> None:
         self.columns: tuple[Column, ...] = ()
         self.dropped: set[Column] = set()
+        self.lock = threading.RLock()
         self._least_rows = 2 * steps_per_execution
         self._traces: list[frozenset[Column]] = []
         self._rows: Any = None
@@ -44,6 +47,10 @@ class Ring:
 
     def write(self, row: Row) -> None:
         """Write the row into the ring; called inside the step, so it becomes part of the graph."""
+        with self.lock:
+            self._write(row)
+
+    def _write(self, row: Row) -> None:
         if self._rows is None:
             self._allocate(row)
         self._make_room(row)
@@ -55,8 +62,10 @@ class Ring:
         padding = tf.zeros([int(self._rows.shape[1]) - 1 - len(self.columns)])
         packed = tf.concat([[float(self._number_of(row))], values, padding], axis=0)
         slot = tf.cast(self._count % self.capacity, tf.int32)
-        self._rows.scatter_nd_update([[slot]], [packed])
-        with tf.control_dependencies([packed]):  # a step whose batch never came is no step
+        written = self._rows.scatter_nd_update([[slot]], [packed])
+        # A step whose batch never came is no step, and a row counts once it is there: it may be
+        # read while the next steps run.
+        with tf.control_dependencies([packed] if tf.executing_eagerly() else [packed, written]):
             self._count.assign_add(1)
 
     def _number_of(self, row: Row) -> int:

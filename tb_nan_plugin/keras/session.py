@@ -11,18 +11,20 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from tb_nan_plugin.charts import Charts
 from tb_nan_plugin.keras.environment import describe
 from tb_nan_plugin.keras.observer import Observer
 from tb_nan_plugin.keras.patches import Patches
+from tb_nan_plugin.keras.pulse import Pulse
 from tb_nan_plugin.keras.ring import Ring
 from tb_nan_plugin.probes import weights
 from tb_nan_plugin.record import Column, Manifest, pack_manifest, pack_rows
+from tb_nan_plugin.rotation import FIRST_STEPS, STEPS_AFTER, STEPS_BEFORE
 from tb_nan_plugin.signals import Signal
-from tb_nan_plugin.summary import EventFile, health_event, scalar_event
 from tb_nan_plugin.trouble import Trouble, first_trouble
+from tb_nan_plugin.writer import Writer
 
-# A process that is killed loses what the ring has not handed over: at most this long, or the steps
-# of one execution if those take longer.
+# A process that is killed loses what the ring has not handed over: docs/recording.md says how much.
 FLUSH_SECONDS: Final = 1.0
 
 
@@ -44,7 +46,15 @@ class Session:
         trouble: The first thing that was not finite, once there is one.
     """
 
-    def __init__(self, model: Any, log_dir: str, first_step: int, *, every_step: bool) -> None:
+    def __init__(
+        self,
+        model: Any,
+        log_dir: str,
+        first_step: int,
+        *,
+        every_step: bool,
+        max_bytes: int | None = None,
+    ) -> None:
         """Patch the model and open the event file.
 
         Args:
@@ -52,6 +62,7 @@ class Session:
             log_dir: Directory of the event file.
             first_step: Index of the first batch.
             every_step: Read the ring after every execution instead of once in many steps.
+            max_bytes: How much the event files may hold together; None for any.
         """
         self.next_step = self._first_step = first_step
         self.trouble: Trouble | None = None
@@ -65,7 +76,9 @@ class Session:
         self._patches = Patches()
         self._ring = Ring(self._steps_per_execution)
         self._before = model.train_function
-        self._file = EventFile(log_dir)
+        self._charts = Charts()
+        self._pulse: Pulse | None = None
+        self._file = Writer(log_dir, max_bytes)
         _build_optimizer(model)
         try:
             self._observer = Observer(model, self._ring, self._patches)
@@ -73,6 +86,21 @@ class Session:
         except BaseException:
             self.abandon()
             raise
+        self._pulse = None if every_step else Pulse(self._beat, FLUSH_SECONDS)
+
+    def begin_at(self, step: int) -> None:
+        """Count from `step`, unless a step was counted already."""
+        if self._manifest is None and not self._executions:
+            self.next_step = self._first_step = step
+
+    @property
+    def continues(self) -> bool:
+        """Return whether something was recorded into the directory before."""
+        return self._file.continues
+
+    def notices(self) -> list[str]:
+        """Return what the user has to know of the files and was not told yet."""
+        return self._file.notices()
 
     def intercept(self, run: Callable[[Callable[..., Any], Any], Any]) -> None:
         """Let `run(train_function, iterator)` call every execution of the training step."""
@@ -97,7 +125,8 @@ class Session:
         self._executions.append(time.time())
         waiting = (len(self._executions) + 1) * self._steps_per_execution
         late = time.monotonic() - self._last_drain >= FLUSH_SECONDS
-        if self._every_step or late or waiting > self._ring.capacity:
+        first = self._manifest is None
+        if first or self._every_step or late or waiting > self._ring.capacity:
             self.drain()
 
     def drain(self) -> None:
@@ -106,28 +135,70 @@ class Session:
         The weights as the last of these steps left them are looked at, too: the step that would
         find them bad may never come.
         """
-        rows = self._take()
-        self._last_drain = time.monotonic()
-        if len(rows.steps) == 0:
-            return
-        rows = self._with_final_weights(rows)
-        manifest = self._current_manifest()
+        with self._ring.lock:
+            rows = self._take()
+            self._last_drain = time.monotonic()
+            if len(rows.steps):
+                self._record(self._with_final_weights(rows), self._current_manifest())
+
+    def _beat(self) -> bool:
+        """Write what a step that takes long keeps the training from writing; in another thread.
+
+        Only what can be written without the model, which belongs to the training: not the weights
+        after the last step, and nothing while a manifest would have to be made.
+        """
+        if time.monotonic() - self._last_drain < FLUSH_SECONDS:
+            return True
+        with self._ring.lock:
+            manifest = self._manifest
+            known = len(self._ring.columns)
+            if manifest is None or manifest.columns[:known] != self._ring.columns:
+                return True
+            try:
+                rows = self._take()
+            except Exception:  # this device or strategy cannot be read from here
+                return False
+            self._last_drain = time.monotonic()
+            if len(rows.steps):
+                missing = len(manifest.columns) - known
+                self._record(_widened(rows, missing), manifest)
+        return True
+
+    def _record(self, rows: _Rows, manifest: Manifest) -> None:
+        if self._manifest is None:
+            self._file.protect(self._first_step, self._first_step + FIRST_STEPS - 1)
+        self._manifest = manifest
         block = pack_rows(manifest, rows.steps, rows.wall_times, rows.values, rows.present)
         last, now = int(rows.steps[-1]), float(rows.wall_times[-1])
-        if self._manifest is None or self._manifest.id != manifest.id:
-            self._file.write(health_event(pack_manifest(manifest), int(rows.steps[0]), now))
-            self._manifest = manifest
-        self._file.write(health_event(block, last, now))
+        self._file.write_rows(pack_manifest(manifest), block, (int(rows.steps[0]), last), now)
+        self._judge(rows, manifest)
+        bad_step = None if self.trouble is None else self.trouble.step
+        self._charts.add(
+            manifest.columns, rows.steps, rows.wall_times, rows.values, rows.present, bad_step
+        )
+        for point in self._charts.take():
+            self._file.write_scalars(*point)
         self._file.flush()
-        if self.trouble is None:
-            self.trouble = first_trouble(
-                manifest.columns,
-                rows.steps,
-                rows.values,
-                rows.present,
-                continues=int(rows.steps[0]) > self._first_step,
-                harmless=self._harmless,
-            )
+
+    def _judge(self, rows: _Rows, manifest: Manifest) -> None:
+        if self.trouble is not None:
+            return
+        known = frozenset(self._harmless)
+        self.trouble = first_trouble(
+            manifest.columns,
+            rows.steps,
+            rows.values,
+            rows.present,
+            continues=int(rows.steps[0]) > self._first_step,
+            harmless=self._harmless,
+        )
+        for column in self._harmless - known:
+            bad = rows.values[:, manifest.columns.index(column)]
+            step = int(rows.steps[np.argmax(bad > 0)])
+            self._file.protect(step, step)
+        if self.trouble is not None:
+            step = self.trouble.step
+            self._file.protect(step - STEPS_BEFORE, step + STEPS_AFTER)
 
     def _take(self) -> _Rows:
         values, present = self._ring.unread()
@@ -156,28 +227,26 @@ class Session:
 
     def _with_final_weights(self, rows: _Rows) -> _Rows:
         variables = self._observer.variables
-        values = np.zeros((len(rows.steps), 3 * len(variables)), np.float32)
-        present = np.zeros(values.shape, np.bool_)
+        wider = _widened(rows, 3 * len(variables))
         if variables:
-            values[-1] = np.asarray(weights.count_nonfinite(variables)).T.reshape(-1)
-            present[-1] = True
-        return replace(
-            rows,
-            values=np.concatenate([rows.values, values], axis=1),
-            present=np.concatenate([rows.present, present], axis=1),
-        )
+            n = 3 * len(variables)
+            wider.values[-1, -n:] = np.asarray(weights.count_nonfinite(variables)).T.reshape(-1)
+            wider.present[-1, -n:] = True
+        return wider
 
     def write_epoch(self, epoch: int, logs: dict[str, Any]) -> None:
         """Write what Keras reports of an epoch as scalars, named as its own callback names them."""
         now = time.time()
         for name, value in logs.items():
             if np.ndim(value) == 0:
-                self._file.write(scalar_event(f"epoch_{name}", float(value), epoch, now))
+                self._file.write_scalars({f"epoch_{name}": float(value)}, epoch, now)
         self._file.flush()
 
     def close(self) -> None:
         """Put the model back as it was and close the file."""
         self._release()
+        for point in self._charts.take(at_once=True):
+            self._file.write_scalars(*point)
         self._file.close()
 
     def abandon(self) -> None:
@@ -187,9 +256,17 @@ class Session:
             self._file.close()
 
     def _release(self) -> None:
+        if self._pulse is not None:
+            self._pulse.stop()
         compiled_anew = self._model.train_function is None
         self._patches.undo()
         self._model.train_function = None if compiled_anew else self._before
+
+
+def _widened(rows: _Rows, columns: int) -> _Rows:
+    """Return the rows with so many columns more, that were not measured."""
+    room = (0, 0), (0, columns)
+    return replace(rows, values=np.pad(rows.values, room), present=np.pad(rows.present, room))
 
 
 def _build_optimizer(model: Any) -> None:
