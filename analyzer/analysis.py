@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from analyzer.evidence import Case
 from analyzer.findings import Finding
+from analyzer.resolution import remarks as resolution_remarks
 from analyzer.scalars import BadTag, accuracy_remarks, bad_tags, growth_sentence
 from analyzer.series import Attempt, Health, Run
 from analyzer.verdict import Verdict, judge, unknown
@@ -104,7 +105,7 @@ def _look_at(run: Run, attempt: Attempt, harmless: set[Column]) -> _Look:
 
 def _by_health(run: Run, look: _Look, health: Health, notes: tuple[str, ...]) -> Analysis:
     trouble = look.trouble
-    notes = (*notes, *_unobserved(health))
+    notes = (*notes, *resolution_remarks(health, trouble), *_unobserved(health))
     verdict, findings = judge(Case(health, trouble))
     if trouble is None:
         if look.tag is not None:

@@ -1,8 +1,9 @@
 """Which points TensorBoard's own charts get: a handful a second, none of the telling ones missing.
 
-The first steps are all drawn, so that a short training has its curve. After that, about once a
-second, each tag gets its lowest and its highest point since the last time, the first and the last
-that is not finite, and the last of all. (TensorBoard draws 1000 sampled points of a tag.)
+The first steps are all drawn, so that a short training has its curve. After that each tag gets, now
+and then, its lowest and its highest point since the last time, the first and the last that is not
+finite, and the last of all: once a second at first, and ever more seldom as a training lasts, since
+TensorBoard draws 1000 sampled points of a tag and reads all of them for that.
 """
 
 from __future__ import annotations
@@ -23,10 +24,13 @@ NONFINITE: Final = 3
 
 ALL_OF_THE_FIRST: Final = 500
 SECONDS_BETWEEN: Final = 1.0
+SHARE_BETWEEN: Final = 1 / 200  # of the time so far: ten days give about 15,000 points a tag
+MOST_WAITING: Final = 4096  # rows
 
 Point = tuple[dict[str, float], int, float]
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+Rows = tuple[npt.NDArray[np.int64], Floats, Floats, Mask]
 
 
 class Charts:
@@ -34,7 +38,8 @@ class Charts:
 
     def __init__(self) -> None:
         self._whole = ALL_OF_THE_FIRST
-        self._waiting: list[tuple[npt.NDArray[np.int64], Floats, Floats, Mask]] = []
+        self._waiting: list[Rows] = []
+        self._began = time.monotonic()
         self._last = float("-inf")
         self._bad_step: int | None = None
 
@@ -60,9 +65,16 @@ class Charts:
         if bad_step is not None and self._bad_step is None and bad_step < steps[0]:
             marker = np.ones((1, len(TAGS))), np.arange(len(TAGS))[None] == NONFINITE
             self._waiting.append((np.array([bad_step]), wall_times[:1], *marker))
+        if bad_step is not None and self._bad_step is None:
+            self._last = float("-inf")
         self._bad_step = bad_step
         bad = np.zeros(len(steps), np.bool_) if bad_step is None else steps >= bad_step
         self._waiting.append((steps, wall_times, *_drawn(columns, values, present, bad)))
+        if self._whole == 0 and sum(len(part[0]) for part in self._waiting) > MOST_WAITING:
+            steps, wall_times, table, measured = self._joined()
+            chosen = sorted(telling(table, measured))
+            kept = steps[chosen], wall_times[chosen], table[chosen], measured[chosen]
+            self._waiting = [kept]
 
     def take(self, *, at_once: bool = False) -> Iterator[Point]:
         """Yield scalars by tag, step and wall time of each point to draw now, in order.
@@ -71,18 +83,22 @@ class Charts:
             at_once: Even if it is too soon after the last time.
         """
         now = time.monotonic()
-        due = at_once or self._whole > 0 or now - self._last >= SECONDS_BETWEEN
+        between = max(SECONDS_BETWEEN, SHARE_BETWEEN * (now - self._began))
+        due = at_once or self._whole > 0 or now - self._last >= between
         if not due or not self._waiting:
             return
         self._last = now
-        parts, self._waiting = zip(*self._waiting, strict=True), []
-        steps, wall_times, values, measured = map(np.concatenate, parts)
+        (steps, wall_times, values, measured), self._waiting = self._joined(), []
         chosen = {*range(min(self._whole, len(steps))), *telling(values, measured)}
         self._whole = max(0, self._whole - len(steps))
         for i in sorted(chosen):
             point = {t: float(values[i, k]) for k, t in enumerate(TAGS) if measured[i, k]}
             if point:
                 yield point, int(steps[i]), float(wall_times[i])
+
+    def _joined(self) -> Rows:
+        steps, wall_times, values, measured = map(np.concatenate, zip(*self._waiting, strict=True))
+        return steps, wall_times, values, measured
 
 
 def telling(values: Floats, measured: Mask) -> set[int]:
