@@ -53,6 +53,11 @@ class _Closed:
     every: int = 1
 
 
+# By directory, what the logs of this process have closed there, and which steps are protected: the
+# next one shares the cap with them.
+_left_behind: Final[dict[str, tuple[list[_Closed], list[Span]]]] = {}
+
+
 class EventLog:
     """Event files that are appended to, one at a time.
 
@@ -77,13 +82,14 @@ class EventLog:
             REMOTE_FILE_BYTES if self._remote else FILE_BYTES,
             FILE_BYTES if max_bytes is None else max_bytes // FILES,
         )
-        self._closed: list[_Closed] = []
-        self._protected: list[Span] = []
+        self._closed, self._protected = _left_behind.pop(log_dir, ([], []))
         self._manifest = b""
         self._last_step = -1
         self._flushed = float("-inf")
         self._stuck: set[tuple[str, str]] = set()
         self.continues = _recorded_before(log_dir)
+        if self._closed:
+            self._shrink()
         self._begin()
 
     @property
@@ -154,7 +160,13 @@ class EventLog:
         Raises:
             OSError: The file system refused the rest.
         """
-        self._file.close()
+        try:
+            self._file.close()
+        finally:
+            self._put_away()
+            files, spans = _left_behind.setdefault(self._log_dir, ([], []))
+            files.extend(self._closed)
+            spans.extend(self._protected)
 
     def _begin(self) -> None:
         self._file = EventFile(self._log_dir)

@@ -22,7 +22,10 @@ FRAME_BYTES: Final = 16  # around each record: its length, and a checksum of bot
 
 
 def health_event(block: bytes, step: int, wall_time: float) -> bytes:
-    """Return the serialized event that carries one block."""
+    """Return the serialized event that carries one block.
+
+    It names no class of data, so that TensorBoard keeps no block (docs/benchmarks.md).
+    """
     metadata = summary_pb2.SummaryMetadata(
         plugin_data=summary_pb2.SummaryMetadata.PluginData(plugin_name=PLUGIN_NAME)
     )

@@ -90,6 +90,7 @@ class _Thinner:
         self._manifest: Manifest | None = None
         self._parts: list[tuple[npt.NDArray[Any], ...]] = []
         self._rows = self._scalars = 0
+        self._last = -1
         self._begun = False
 
     def name(self, manifest: Manifest, known_as: bytes, event: Any) -> Iterator[bytes]:
@@ -110,6 +111,9 @@ class _Thinner:
         if manifest is None or len(manifest.columns) != len(block.encodings):
             raise RecordError("a block of rows without its manifest")
         yield from self.name(manifest, block.manifest_id, event)
+        if self._rows and int(block.steps[0]) <= self._last:  # a training that started again
+            yield from self.take()
+        self._last = int(block.steps[-1])
         kept = self._keep.mask(block.steps)
         values, present = block.table()
         self._parts.append((block.steps[kept], block.wall_times[kept], values[kept], present[kept]))

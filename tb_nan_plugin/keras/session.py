@@ -24,8 +24,10 @@ from tb_nan_plugin.signals import Signal
 from tb_nan_plugin.trouble import Trouble, first_trouble
 from tb_nan_plugin.writer import Writer
 
-# A process that is killed loses what the ring has not handed over: docs/recording.md says how much.
+# A process that is killed loses what the ring has not handed over: docs/on-disk.md says how much.
+# Whether that is so is looked at this often, also while a step runs.
 FLUSH_SECONDS: Final = 1.0
+BEAT_SECONDS: Final = 0.25
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Session:
         except BaseException:
             self.abandon()
             raise
-        self._pulse = None if every_step else Pulse(self._beat, FLUSH_SECONDS)
+        self._pulse = None if every_step else Pulse(self._beat, BEAT_SECONDS)
 
     def begin_at(self, step: int) -> None:
         """Count from `step`, unless a step was counted already."""
@@ -124,7 +126,7 @@ class Session:
         """Note that the train function returned, and read the ring when it is time."""
         self._executions.append(time.time())
         waiting = (len(self._executions) + 1) * self._steps_per_execution
-        late = time.monotonic() - self._last_drain >= FLUSH_SECONDS
+        late = self._is_late()
         first = self._manifest is None
         if first or self._every_step or late or waiting > self._ring.capacity:
             self.drain()
@@ -141,13 +143,16 @@ class Session:
             if len(rows.steps):
                 self._record(self._with_final_weights(rows), self._current_manifest())
 
+    def _is_late(self) -> bool:
+        return time.monotonic() - self._last_drain >= FLUSH_SECONDS - BEAT_SECONDS
+
     def _beat(self) -> bool:
         """Write what a step that takes long keeps the training from writing; in another thread.
 
         Only what can be written without the model, which belongs to the training: not the weights
         after the last step, and nothing while a manifest would have to be made.
         """
-        if time.monotonic() - self._last_drain < FLUSH_SECONDS:
+        if not self._is_late():
             return True
         with self._ring.lock:
             manifest = self._manifest

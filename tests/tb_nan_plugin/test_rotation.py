@@ -28,16 +28,16 @@ WIDE = Manifest(tuple(Column("weight_norm", f"v{i}") for i in range(50)), {"kera
 ROWS = 100  # of a block: 20 kB
 
 
-def fill(log: EventLog, steps: range, manifest: Manifest = WIDE) -> None:
-    """Write a row for each step, whose numbers can be told from the step."""
+def fill(log: EventLog, steps: range, manifest: Manifest = WIDE, *, clock: float = 1e9) -> None:
+    """Write a row for each step, a second long, whose numbers can be told from the step."""
     for first in range(steps.start, steps.stop, ROWS):
         block = np.arange(first, min(first + ROWS, steps.stop))
         packed = pack_rows(
-            manifest, block, (1e9 + block).astype(np.float64), values_at(block, manifest)
+            manifest, block, (clock + block).astype(np.float64), values_at(block, manifest)
         )
         span = int(block[0]), int(block[-1])
-        log.write_rows(pack_manifest(manifest), packed, span, 1e9 + span[1])
-        log.write_scalars({"nan/loss": float(span[1])}, span[1], 1e9 + span[1])
+        log.write_rows(pack_manifest(manifest), packed, span, clock + span[1])
+        log.write_scalars({"nan/loss": float(span[1])}, span[1], clock + span[1])
 
 
 def values_at(steps: npt.NDArray[np.int64], manifest: Manifest = WIDE) -> npt.NDArray[np.float32]:
@@ -120,6 +120,35 @@ def test_a_cap_is_kept_at_every_moment(steps: int, tmp_path: Path) -> None:
 
     assert LEAST_BYTES / 2 < most <= LEAST_BYTES
     assert len(list(tmp_path.iterdir())) <= 8
+
+
+def test_trainings_that_follow_each_other_share_the_cap(tmp_path: Path) -> None:
+    most = 0
+    for first in range(0, 20_000, 1000):
+        log = EventLog(str(tmp_path), LEAST_BYTES)
+        log.protect(first, first + 9)
+        fill(log, range(first, first + 1000))
+        log.close()
+        most = max(most, size_of(tmp_path))
+
+    assert LEAST_BYTES / 2 < most <= LEAST_BYTES
+    steps = set(read(tmp_path).steps.tolist())
+    assert steps >= {first + i for first in range(0, 20_000, 1000) for i in range(10)}
+
+
+def test_a_training_that_starts_again_stays_a_second_attempt(tmp_path: Path) -> None:
+    for clock in (1e9, 2e9):
+        log = EventLog(str(tmp_path), LEAST_BYTES)
+        fill(log, range(8_000), clock=clock)
+        log.close()
+
+    assert size_of(tmp_path) <= LEAST_BYTES
+    (run,) = analyzer.read(str(tmp_path)).values()
+    assert run.problems == ()
+    first, second = run.health
+    for health in (first, second):
+        assert (np.diff(health.steps) > 0).all()
+    assert set(range(7_500, 8_000)) <= set(second.steps.tolist())
 
 
 def test_old_rows_are_thinned_and_what_remains_is_bit_for_bit_what_it_was(tmp_path: Path) -> None:

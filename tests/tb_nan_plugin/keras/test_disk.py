@@ -43,10 +43,10 @@ STUCK = """
 class Stuck(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if batch == 6:  # the seventh, a moment after the first
-            time.sleep(3)
+            time.sleep(2)
             die()
 
-model.compile("sgd", "mse", jit_compile=False)
+model.compile("sgd", "mse", jit_compile=eval(sys.argv[2]))
 fit(1, NaNMonitor(sys.argv[1]), Stuck())
 """
 
@@ -95,8 +95,11 @@ def run(program: str, *arguments: object) -> int:
     return subprocess.run(command, env=environment, capture_output=True, timeout=300).returncode
 
 
-def test_a_step_that_hangs_keeps_no_earlier_step_from_the_disk(tmp_path: Path) -> None:
-    assert run(STUCK, tmp_path / "log") == -signal.SIGKILL
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_a_step_that_hangs_keeps_no_earlier_step_from_the_disk(
+    jit_compile: bool, tmp_path: Path
+) -> None:
+    assert run(STUCK, tmp_path / "log", jit_compile) == -signal.SIGKILL
 
     assert read(tmp_path / "log").steps.tolist() == list(range(7))
 
