@@ -110,10 +110,15 @@ class NaNMonitor(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Find out which step comes next, once every callback has restored what it restores."""
         session = self._session
-        if session is not None:
-            batches = (self.params or {}).get("steps")
-            step = self._count.next(self.model, epoch, batches, continues=session.continues)
-            self._guarded("count steps", lambda: session.begin_at(step))
+        if session is None or session.begun:
+            return
+        batches = (self.params or {}).get("steps")
+
+        def begin() -> None:
+            goes_on = session.continues
+            session.begin_at(self._count.next(self.model, epoch, batches, continues=goes_on))
+
+        self._guarded("count steps", begin)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write what is waiting, and the epoch's own figures."""
@@ -173,7 +178,7 @@ class NaNMonitor(keras.callbacks.Callback):
         if session is None:
             return
         self._guarded("write the last steps", session.drain)
-        self._count.leave(self.model, session.next_step)
+        self._guarded("count steps", lambda: self._count.leave(self.model, session.next_step))
         self._guarded("close the event file", session.close)
         for notice in session.notices():
             _say(notice)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from tb_nan_plugin.charts import Charts
 from tb_nan_plugin.keras.environment import describe
@@ -17,6 +15,7 @@ from tb_nan_plugin.keras.observer import Observer
 from tb_nan_plugin.keras.patches import Patches
 from tb_nan_plugin.keras.pulse import Pulse
 from tb_nan_plugin.keras.ring import Ring
+from tb_nan_plugin.keras.rows import Rows
 from tb_nan_plugin.probes import weights
 from tb_nan_plugin.record import Column, Manifest, pack_manifest, pack_rows
 from tb_nan_plugin.rotation import FIRST_STEPS, STEPS_AFTER, STEPS_BEFORE
@@ -28,16 +27,6 @@ from tb_nan_plugin.writer import Writer
 # Whether that is so is looked at this often, also while a step runs.
 FLUSH_SECONDS: Final = 1.0
 BEAT_SECONDS: Final = 0.25
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Rows as they came off the device, with the steps they belong to."""
-
-    steps: npt.NDArray[np.int64]
-    wall_times: npt.NDArray[np.float64]
-    values: npt.NDArray[np.float32]
-    present: npt.NDArray[np.bool_]
 
 
 class Session:
@@ -80,6 +69,8 @@ class Session:
         self._before = model.train_function
         self._charts = Charts()
         self._pulse: Pulse | None = None
+        self._executing = False
+        self._failure: Exception | None = None
         self._file = Writer(log_dir, max_bytes)
         _build_optimizer(model)
         try:
@@ -90,10 +81,14 @@ class Session:
             raise
         self._pulse = None if every_step else Pulse(self._beat, BEAT_SECONDS)
 
+    @property
+    def begun(self) -> bool:
+        """Return whether a step was counted."""
+        return self._manifest is not None or bool(self._executions)
+
     def begin_at(self, step: int) -> None:
-        """Count from `step`, unless a step was counted already."""
-        if self._manifest is None and not self._executions:
-            self.next_step = self._first_step = step
+        """Count from `step`; nothing was counted yet."""
+        self.next_step = self._first_step = step
 
     @property
     def continues(self) -> bool:
@@ -107,7 +102,16 @@ class Session:
     def intercept(self, run: Callable[[Callable[..., Any], Any], Any]) -> None:
         """Let `run(train_function, iterator)` call every execution of the training step."""
         function = self._model.train_function
-        self._patches.set(self._model, "train_function", lambda iterator: run(function, iterator))
+
+        def execute(iterator: Any) -> Any:
+            with self._ring.lock:
+                self._executing = True
+            try:
+                return function(iterator)
+            finally:
+                self._executing = False
+
+        self._patches.set(self._model, "train_function", lambda iterator: run(execute, iterator))
 
     def on_next_training(self, call: Callable[[], None]) -> None:
         """Call `call` when Keras prepares a training that does not belong to this session.
@@ -138,6 +142,9 @@ class Session:
         find them bad may never come.
         """
         with self._ring.lock:
+            failure, self._failure = self._failure, None
+            if failure is not None:
+                raise failure
             rows = self._take()
             self._last_drain = time.monotonic()
             if len(rows.steps):
@@ -147,29 +154,37 @@ class Session:
         return time.monotonic() - self._last_drain >= FLUSH_SECONDS - BEAT_SECONDS
 
     def _beat(self) -> bool:
-        """Write what a step that takes long keeps the training from writing; in another thread.
+        """Write what the training is too busy to write; called by another thread.
 
-        Only what can be written without the model, which belongs to the training: not the weights
-        after the last step, and nothing while a manifest would have to be made.
+        Returns:
+            Whether this can be done again; if not, the next `drain` says why.
         """
-        if not self._is_late():
-            return True
-        with self._ring.lock:
-            manifest = self._manifest
-            known = len(self._ring.columns)
-            if manifest is None or manifest.columns[:known] != self._ring.columns:
-                return True
-            try:
-                rows = self._take()
-            except Exception:  # this device or strategy cannot be read from here
-                return False
-            self._last_drain = time.monotonic()
-            if len(rows.steps):
-                missing = len(manifest.columns) - known
-                self._record(_widened(rows, missing), manifest)
+        try:
+            with self._ring.lock:
+                if self._is_late() and self._executing:
+                    self._drain_beside_an_execution()
+                elif self._is_late():
+                    self.drain()
+        except Exception as error:
+            self._failure = error
+            return False
         return True
 
-    def _record(self, rows: _Rows, manifest: Manifest) -> None:
+    def _drain_beside_an_execution(self) -> None:
+        """Write rows without the model, which belongs to the execution.
+
+        So the weights after the last step are not looked at (the next step's row will tell), and
+        nothing is written that takes a new manifest.
+        """
+        manifest, known = self._manifest, len(self._ring.columns)
+        if manifest is None or manifest.columns[:known] != self._ring.columns:
+            return
+        rows = self._take()
+        self._last_drain = time.monotonic()
+        if len(rows.steps):
+            self._record(rows.widened(len(manifest.columns) - known), manifest)
+
+    def _record(self, rows: Rows, manifest: Manifest) -> None:
         if self._manifest is None:
             self._file.protect(self._first_step, self._first_step + FIRST_STEPS - 1)
         self._manifest = manifest
@@ -185,7 +200,7 @@ class Session:
             self._file.write_scalars(*point)
         self._file.flush()
 
-    def _judge(self, rows: _Rows, manifest: Manifest) -> None:
+    def _judge(self, rows: Rows, manifest: Manifest) -> None:
         if self.trouble is not None:
             return
         known = frozenset(self._harmless)
@@ -205,7 +220,7 @@ class Session:
             step = self.trouble.step
             self._file.protect(step - STEPS_BEFORE, step + STEPS_AFTER)
 
-    def _take(self) -> _Rows:
+    def _take(self) -> Rows:
         values, present = self._ring.unread()
         executions, self._executions = self._executions, []
         n = len(values)
@@ -214,7 +229,7 @@ class Session:
         times = np.repeat(np.array(executions or [time.time()]), self._steps_per_execution)
         if len(times) < n:
             times = np.concatenate([times, np.full(n - len(times), times[-1])])
-        return _Rows(steps, times[:n].astype(np.float64), values, present)
+        return Rows(steps, times[:n].astype(np.float64), values, present)
 
     def _current_manifest(self) -> Manifest:
         columns = (*self._ring.columns, *_final_columns(self._observer.variables))
@@ -230,9 +245,9 @@ class Session:
             describe(self._model, self._observer.batch, self._observer.output_places, unobserved),
         )
 
-    def _with_final_weights(self, rows: _Rows) -> _Rows:
+    def _with_final_weights(self, rows: Rows) -> Rows:
         variables = self._observer.variables
-        wider = _widened(rows, 3 * len(variables))
+        wider = rows.widened(3 * len(variables))
         if variables:
             n = 3 * len(variables)
             wider.values[-1, -n:] = np.asarray(weights.count_nonfinite(variables)).T.reshape(-1)
@@ -266,12 +281,6 @@ class Session:
         compiled_anew = self._model.train_function is None
         self._patches.undo()
         self._model.train_function = None if compiled_anew else self._before
-
-
-def _widened(rows: _Rows, columns: int) -> _Rows:
-    """Return the rows with so many columns more, that were not measured."""
-    room = (0, 0), (0, columns)
-    return replace(rows, values=np.pad(rows.values, room), present=np.pad(rows.present, room))
 
 
 def _build_optimizer(model: Any) -> None:

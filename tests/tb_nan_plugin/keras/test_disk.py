@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,28 @@ def test_under_a_cap_the_first_bad_step_stays_exact_and_the_report_says_what_is_
 def test_a_cap_that_is_too_small_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="max_bytes=1000 is less than 1048576"):
         NaNMonitor(tmp_path, max_bytes=1000)
+
+
+def test_a_last_update_that_goes_bad_before_a_long_validation_is_found(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Last(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+            if batch == 5:
+                self.model.optimizer.learning_rate = float("inf")
+
+        def on_test_begin(self, logs: Any = None) -> None:
+            time.sleep(1.2)
+            assert read(tmp_path).steps.tolist() == list(range(6))
+
+    validation = SOUND, SOUND[:, :1]
+    fit(compiled(), SOUND, NaNMonitor(tmp_path), Last(), validation_data=validation)
+
+    (line,) = said(capfd)
+    assert "step 5, update: " in line
+    trouble = read(tmp_path).trouble
+    assert trouble is not None
+    assert (trouble.step, trouble.phase.value) == (5, "update")
 
 
 def test_a_training_writes_into_memory_of_tensorflow(capfd: pytest.CaptureFixture[str]) -> None:
