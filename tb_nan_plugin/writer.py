@@ -37,11 +37,13 @@ class _Work:
     Attributes:
         size: How many bytes wait in it.
         rows: Whether it writes rows.
+        files: Whether it touches a file at all.
     """
 
     do: Callable[[EventLog], None]
     size: int = 0
     rows: bool = False
+    files: bool = True
 
 
 class Writer:
@@ -85,7 +87,7 @@ class Writer:
 
     def protect(self, first: int, last: int) -> None:
         """Keep these steps, both ends included, whatever the cap says."""
-        self._put(_Work(lambda log: log.protect(first, last)))
+        self._put(_Work(lambda log: log.protect(first, last), files=False))
 
     def write_rows(self, manifest: bytes, block: bytes, steps: Span, wall_time: float) -> None:
         """Append a block of rows; arguments as for `EventLog.write_rows`."""
@@ -166,7 +168,7 @@ class Writer:
 
     def _attempt(self, log: EventLog, work: _Work) -> None:
         try:
-            if self._retry_at is not None:
+            if self._retry_at is not None and work.files:
                 if time.monotonic() < self._retry_at:
                     return
                 log.begin_anew()

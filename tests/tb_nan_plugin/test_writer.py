@@ -59,7 +59,10 @@ def largest_file(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_is_said_once_and_what_was_written_stays_readable(tmp_path: Path) -> None:
+def test_a_full_disk_is_said_once_and_what_was_written_stays_readable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "RETRY_SECONDS", 1e6)  # a new file would have room
     writer = Writer(str(tmp_path))
     write(writer, 0, 9)
     with largest_file(next(tmp_path.iterdir()).stat().st_size + 100):
@@ -106,6 +109,24 @@ def test_once_there_is_room_again_a_new_file_goes_on(
     assert "OSError: no space left on device" in lost
     assert back == f"recording goes on in {tmp_path}; steps in between are lost."
     assert read(tmp_path).steps.tolist() == [*range(10), *range(30, 50)]
+
+
+def test_what_is_to_be_kept_is_remembered_while_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    protected: list[tuple[int, int]] = []
+    monkeypatch.setattr(EventLog, "protect", lambda _, first, last: protected.append((first, last)))
+
+    def full(self: EventFile, event: bytes) -> None:
+        raise OSError("no space left on device")
+
+    writer = Writer(str(tmp_path))
+    monkeypatch.setattr(EventFile, "write", full)
+    write(writer, 10, 19)
+    writer.protect(12, 15)
+    writer.close()
+
+    assert protected == [(12, 15)]
 
 
 def test_a_directory_that_is_removed_is_noticed_and_made_again(
