@@ -32,7 +32,8 @@ def write(writer: Writer, first: int, last: int) -> None:
     writer.flush()
 
 
-def test_what_was_flushed_is_on_disk(tmp_path: Path) -> None:
+def test_what_was_flushed_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_module, "FLUSH_PATIENCE_SECONDS", 60.0)  # a busy machine
     writer = Writer(str(tmp_path))
     for first in range(0, 50, 10):
         write(writer, first, first + 9)

@@ -201,7 +201,7 @@ def test_a_last_update_that_goes_bad_before_a_long_validation_is_found(
                 self.model.optimizer.learning_rate = float("inf")
 
         def on_test_begin(self, logs: Any = None) -> None:
-            time.sleep(1.2)
+            time.sleep(2)
             assert read(tmp_path).steps.tolist() == list(range(6))
 
     validation = SOUND, SOUND[:, :1]
