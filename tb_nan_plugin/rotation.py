@@ -35,7 +35,6 @@ FIRST_STEPS: Final = 256
 # What led to a non-finite step, and what came of it.
 STEPS_BEFORE: Final = 512
 STEPS_AFTER: Final = 128
-LAST: Final = (1 << 63) - 1
 
 Span = tuple[int, int]
 
@@ -53,9 +52,9 @@ class _Closed:
     every: int = 1
 
 
-# By directory, what the logs of this process have closed there, and which steps are protected: the
-# next one shares the cap with them.
-_left_behind: Final[dict[str, tuple[list[_Closed], list[Span]]]] = {}
+# By directory, what the logs of this process have closed there, which steps are protected, and the
+# last step: the next log shares the cap with them.
+_left_behind: Final[dict[str, tuple[list[_Closed], list[Span], int]]] = {}
 
 
 class EventLog:
@@ -82,9 +81,9 @@ class EventLog:
             REMOTE_FILE_BYTES if self._remote else FILE_BYTES,
             FILE_BYTES if max_bytes is None else max_bytes // FILES,
         )
-        self._closed, self._protected = _left_behind.pop(log_dir, ([], []))
+        left = _left_behind.pop(log_dir, ([], [], -1))
+        self._closed, self._protected, self._last_step = left
         self._manifest = b""
-        self._last_step = -1
         self._flushed = float("-inf")
         self._stuck: set[tuple[str, str]] = set()
         self.continues = _recorded_before(log_dir)
@@ -164,9 +163,9 @@ class EventLog:
             self._file.close()
         finally:
             self._put_away()
-            files, spans = _left_behind.setdefault(self._log_dir, ([], []))
-            files.extend(self._closed)
-            spans.extend(self._protected)
+            files, spans, _ = _left_behind.get(self._log_dir, ([], [], -1))
+            files, spans = [*files, *self._closed], [*spans, *self._protected]
+            _left_behind[self._log_dir] = files, spans, self._last_step
 
     def _begin(self) -> None:
         self._file = EventFile(self._log_dir)
@@ -203,7 +202,8 @@ class EventLog:
         """Make one file of a file and the next."""
         older, newer = self._closed[at], self._closed[at + 1]
         every = 2 * max(older.every, newer.every)
-        keep = Kept(every, [*self._protected, (self._last_step - STEPS_BEFORE + 1, LAST)])
+        newest = self._last_step - STEPS_BEFORE + 1, self._last_step
+        keep = Kept(every, [*self._protected, newest])
         try:
             size = _rewrite(older.path, newer.path, keep)
         except (OSError, RecordError):  # damaged, or no room: it stays as it is

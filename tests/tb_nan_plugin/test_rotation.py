@@ -122,18 +122,21 @@ def test_a_cap_is_kept_at_every_moment(steps: int, tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) <= 8
 
 
-def test_trainings_that_follow_each_other_share_the_cap(tmp_path: Path) -> None:
+@pytest.mark.parametrize("length", [400, 2000])  # less and more than a file
+def test_trainings_that_follow_each_other_share_the_cap(length: int, tmp_path: Path) -> None:
     most = 0
-    for first in range(0, 20_000, 1000):
+    for first in range(0, 16_000, length):
         log = EventLog(str(tmp_path), LEAST_BYTES)
         log.protect(first, first + 9)
-        fill(log, range(first, first + 1000))
+        fill(log, range(first, first + length))
         log.close()
         most = max(most, size_of(tmp_path))
 
     assert LEAST_BYTES / 2 < most <= LEAST_BYTES
-    steps = set(read(tmp_path).steps.tolist())
-    assert steps >= {first + i for first in range(0, 20_000, 1000) for i in range(10)}
+    steps = read(tmp_path).steps
+    assert set(steps) >= {first + i for first in range(0, 16_000, length) for i in range(10)}
+    assert np.median(np.diff(steps)[-500:]) == 1
+    assert (np.diff(steps)[:200] > 1).any()
 
 
 def test_a_training_that_starts_again_stays_a_second_attempt(tmp_path: Path) -> None:
