@@ -12,6 +12,7 @@ from analyzer.evidence import Case
 from analyzer.findings import Finding
 from analyzer.labels import labels_of
 from analyzer.merged import Training
+from analyzer.resolution import remarks as resolution_remarks
 from analyzer.scalar_rules import ScalarCase
 from analyzer.scalar_status import Status, TagUse, benign_notes, status_of, uses_of
 from analyzer.scalar_verdict import judge_scalars
@@ -135,7 +136,7 @@ def _look_at(run: Run, attempt: Attempt, harmless: set[Column]) -> _Look:
 
 def _by_health(run: Run, look: _Look, health: Health, notes: tuple[str, ...]) -> Analysis:
     trouble = look.trouble
-    notes = (*notes, *_skipped(health), *_unobserved(health))
+    notes = (*notes, *resolution_remarks(health, trouble), *_skipped(health), *_unobserved(health))
     verdict, findings = judge(Case(health, trouble))
     if trouble is None:
         if look.tag is not None:

@@ -117,6 +117,11 @@ class Environment:
         batch = _mapping(self._raw.get("batch"))
         return {name: _tensor(_mapping(make)) for name, make in _mapping(batch.get(role)).items()}
 
+    @property
+    def thinned_to(self) -> int:
+        """Return n where at least one in n steps was kept; 1 where all were."""
+        return max(1, _size(_mapping(self._raw.get("thinned")).get("every")) or 1)
+
     @cached_property
     def unobserved(self) -> dict[str, str]:
         """Return what could not be measured, with the reason."""

@@ -30,6 +30,7 @@ _ROLES: Final[dict[Role, RoleName]] = {
     Role.SENTINEL: "metric",
     Role.OTHER: "other",
 }
+_OWN: Final = "nan/"  # what NaNMonitor gives TensorBoard's charts: a sample of its own record
 _ORDER: Final = ("loss", "gradient_norm", "learning_rate", "metric", "other")
 
 
@@ -101,7 +102,10 @@ def _of_scalars(run: Run, bins: int) -> Iterator[Track]:
     labels = labels_of(run).of
     parts = [(_suffix(run, attempt), attempt.scalars) for attempt in run.attempts]
     for suffix, scalars in parts or [("", run.scalars)]:
+        recorded = any(attempt.health is not None for attempt in run.attempts)
         for tag in sorted(scalars):
+            if recorded and tag.startswith(_OWN):
+                continue
             series = scalars[tag]
             role = _ROLES[labels[tag].role]
             name = tag + suffix

@@ -153,6 +153,17 @@ class RowBlock:
         filled: Floats = np.where(self.present(index), values, np.float32(np.nan))
         return filled
 
+    def table(self) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Return all columns, shape (n, k), and which values were measured; others are any."""
+        constant, dense, gappy = (self.encodings == e for e in list(_Encoding)[1:])
+        n = len(self.steps)
+        values = np.zeros((len(self.encodings), n), np.float32)
+        values[constant] = self._constants[:, None]
+        values[dense | gappy] = self._dense
+        present = np.repeat((constant | dense)[:, None], n, axis=1)
+        present[gappy] = np.unpackbits(self._masks, axis=1, count=n, bitorder="little")
+        return values.T, present.T
+
     def _rank(self, index: int, *encodings: _Encoding) -> int:
         return int(np.isin(self.encodings[:index], encodings).sum())
 

@@ -14,12 +14,15 @@ import keras
 import tensorflow as tf
 
 from tb_nan_plugin.keras import loop, wording
+from tb_nan_plugin.keras.counting import StepCount
 from tb_nan_plugin.keras.guard import Mode
 from tb_nan_plugin.keras.observation import Member, Observation, called_by_fit
 from tb_nan_plugin.keras.session import Rows, Session
 from tb_nan_plugin.record import Manifest
+from tb_nan_plugin.rotation import LEAST_BYTES
 from tb_nan_plugin.trouble import Trouble
 
+MAX_BYTES: Final = 4 << 30  # of a small model 10 million steps, of a large one some hours
 OnNonfinite = Literal["warn", "stop", "raise", "skip"]
 _MODES: Final[dict[str, Mode]] = {"warn": "off", "stop": "halt", "raise": "halt", "skip": "skip"}
 
@@ -52,7 +55,13 @@ class NaNMonitor(keras.callbacks.Callback):
     Outside of `fit`, `watch` a model and put each step of a loop into a block; see `step`.
     """
 
-    def __init__(self, log_dir: str | os.PathLike[str], on_nonfinite: OnNonfinite = "warn") -> None:
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str],
+        on_nonfinite: OnNonfinite = "warn",
+        *,
+        max_bytes: int | None = MAX_BYTES,
+    ) -> None:
         """Choose where to write and what to do when something is not finite.
 
         Args:
@@ -63,9 +72,13 @@ class NaNMonitor(keras.callbacks.Callback):
                 are as they were before the step in which it happened, also in the middle of an
                 execution of many steps. This costs a copy of what the optimizer writes, in every
                 step.
+            max_bytes: How much the event files of one training may hold together, 4 GiB unless
+                said otherwise. Where they would hold more, every second step of the oldest is
+                dropped, again and again; never the first steps, the newest, or those around the
+                first that went wrong. None for no cap.
 
         Raises:
-            ValueError: `on_nonfinite` is none of the four.
+            ValueError: `on_nonfinite` is none of the four, or `max_bytes` is less than 1 MiB.
             TypeError: `log_dir` is not a path.
         """
         super().__init__()
@@ -74,12 +87,15 @@ class NaNMonitor(keras.callbacks.Callback):
                 f"on_nonfinite={on_nonfinite!r} is not known; choose one of "
                 + ", ".join(repr(choice) for choice in _MODES)
             )
+        if max_bytes is not None and max_bytes < LEAST_BYTES:
+            raise ValueError(f"max_bytes={max_bytes} is less than {LEAST_BYTES}, or None")
         self.log_dir = os.fspath(log_dir)
+        self.max_bytes = max_bytes
         self.on_nonfinite = on_nonfinite
         self._session: Session | None = None
         self._observation: Observation | None = None
         self._member = Member(_MODES[on_nonfinite], self._take, self._obey, self._fail, self._end)
-        self._next_step = 0
+        self._count = StepCount()
         self._in_fit = False
         self._told = False
         self._handled = False
@@ -88,6 +104,19 @@ class NaNMonitor(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Patch the model and open the event file."""
         self._begin(in_fit=called_by_fit(self.model))
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Find out which step comes next, once every callback has restored what it restores."""
+        session = self._session
+        if session is None or session.has_rows:
+            return
+        batches = (self.params or {}).get("steps")
+
+        def begin() -> None:
+            goes_on = session.continues
+            session.begin_at(self._count.next(self.model, epoch, batches, continues=goes_on))
+
+        self._guarded("count steps", begin)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write what is waiting, and the epoch's own figures."""
@@ -191,7 +220,8 @@ class NaNMonitor(keras.callbacks.Callback):
         def begin() -> None:
             if not self._can_observe():
                 return
-            self._session = Session(self.log_dir, self._next_step)
+            first = self._count.next(self.model)
+            self._session = Session(self.log_dir, first, max_bytes=self.max_bytes)
             found = Observation.of(self.model)
             self._observation = found or Observation(self.model, optimizers, in_fit=in_fit)
             self._observation.join(self._member)
@@ -205,6 +235,8 @@ class NaNMonitor(keras.callbacks.Callback):
             self._guarded("record", lambda: session.write(manifest, rows))
 
     def _tell(self, session: Session) -> None:
+        for notice in session.notices():
+            wording.say(notice)
         again = self.on_nonfinite == "stop" and not self._handled
         if session.trouble is not None and (again or not self._told):
             self._told = True
@@ -243,8 +275,10 @@ class NaNMonitor(keras.callbacks.Callback):
         self._leave()
         if session is None:
             return
-        self._next_step = session.next_step
+        self._guarded("count steps", lambda: self._count.leave(self.model, session.next_step))
         self._guarded("close the event file", session.close)
+        for notice in session.notices():
+            wording.say(notice)
         if not (self._in_fit or session.has_rows):
             wording.say(wording.NO_STEP)
         if self.on_nonfinite == "skip" and session.skipped:

@@ -6,7 +6,6 @@ Several monitors may watch one model: it is patched and measured once, and each 
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from tb_nan_plugin.keras.environment import describe
 from tb_nan_plugin.keras.guard import Mode
 from tb_nan_plugin.keras.observer import Observer
 from tb_nan_plugin.keras.patches import Patches
+from tb_nan_plugin.keras.pulse import Pulse
 from tb_nan_plugin.keras.ring import Ring
 from tb_nan_plugin.keras.session import Rows
 from tb_nan_plugin.probes import optimizer, weights
@@ -69,7 +69,11 @@ class Observation:
         self._executions: list[float] = []
         self._last_drain = self._last_state = time.monotonic()
         self._members: list[Member] = []
-        self._draining = threading.RLock()
+        self._executing = False
+        self._failure: Exception | None = None
+        # The last manifest, where its columns come from, and how many were the ring's then.
+        self._known: tuple[Manifest, list[int], int] | None = None
+        self._pulse: Pulse | None = None
         self._patches = Patches()
         self._ring = Ring(self._steps_per_execution)
         self._collected: Any = None
@@ -85,6 +89,8 @@ class Observation:
         except BaseException:
             self._release()
             raise
+        if in_fit:
+            self._pulse = Pulse(self._beat, session.BEAT_SECONDS)
 
     @staticmethod
     def of(model: Any) -> Observation | None:
@@ -121,8 +127,13 @@ class Observation:
             )
 
     def _run(self, train_function: Callable[[Any], Any], iterator: Any) -> Any:
+        with self._ring.lock:
+            self._executing = True
         try:
-            logs = train_function(iterator)
+            try:
+                logs = train_function(iterator)
+            finally:
+                self._executing = False
             self.count_execution()
         except (StopIteration, tf.errors.OutOfRangeError):
             raise  # the end of an epoch whose length nobody knew
@@ -141,8 +152,13 @@ class Observation:
 
     def _is_time(self) -> bool:
         waiting = (len(self._executions) + 1) * self._steps_per_execution
-        late = time.monotonic() - self._last_drain >= session.FLUSH_SECONDS
-        return late or waiting > self._ring.capacity or self._must_look()
+        first = self._known is None
+        full = waiting > self._ring.capacity
+        return first or full or self._is_late() or self._must_look()
+
+    def _is_late(self) -> bool:
+        waited = time.monotonic() - self._last_drain
+        return waited >= session.FLUSH_SECONDS - session.BEAT_SECONDS
 
     def _must_look(self) -> bool:
         """Return whether a monitor must act at once on what the ring may hold."""
@@ -183,23 +199,62 @@ class Observation:
         The weights as the last of these steps left them are looked at, too: the step that would
         find them bad may never come. So is, `ending` or now and then, the optimizer's state.
         """
-        with self._draining:
-            self._drain(ending=ending)
+        with self._ring.lock:
+            try:
+                failure, self._failure = self._failure, None
+                if failure is not None:
+                    raise failure
+                self._hand_over(ending=ending)
+            except Exception as error:
+                for member in tuple(self._members):
+                    member.fail(error)
 
-    def _drain(self, *, ending: bool) -> None:
-        try:
-            rows = self._take()
-            if len(rows.values) == 0:
-                return
-            rows = self._with_final_state(rows, ending=ending)
-            manifest, order = self._manifest()
-            rows = replace(rows, values=rows.values[:, order], present=rows.present[:, order])
-        except Exception as error:
-            for member in tuple(self._members):
-                member.fail(error)
+    def _hand_over(self, *, ending: bool = False) -> None:
+        rows = self._take()
+        if len(rows.values) == 0:
             return
+        rows = self._with_final_state(rows, ending=ending)
+        manifest, order = self._manifest()
+        self._known = manifest, order, len(self._ring.columns)
+        self._give(rows, manifest, order)
+
+    def _give(self, rows: Rows, manifest: Manifest, order: list[int]) -> None:
+        rows = replace(rows, values=rows.values[:, order], present=rows.present[:, order])
         for member in tuple(self._members):
             member.take(manifest, rows)
+
+    def _beat(self) -> bool:
+        """Hand over what the training is too busy to hand over; called by another thread.
+
+        Returns:
+            Whether this can be done again; if not, the next `drain` says why.
+        """
+        if not self._ring.lock.acquire(blocking=False):
+            return True  # somebody is at it, who may be waiting for this thread to end
+        try:
+            if self._is_late() and self._executing:
+                self._hand_over_beside_an_execution()
+            elif self._is_late():
+                self._hand_over()
+        except Exception as error:
+            self._failure = error
+            return False
+        finally:
+            self._ring.lock.release()
+        return True
+
+    def _hand_over_beside_an_execution(self) -> None:
+        """Hand rows over without the model, which belongs to the execution.
+
+        So the weights after the last step are not looked at (the next step's row will tell), and
+        nothing is handed over that takes a new manifest.
+        """
+        if self._known is None or self._known[2] != len(self._ring.columns):
+            return
+        manifest, order, known = self._known
+        rows = self._take()
+        if len(rows.values):
+            self._give(rows.widened(len(order) - known), manifest, order)
 
     def _take(self) -> Rows:
         values, present = self._ring.unread()
@@ -263,6 +318,8 @@ class Observation:
         self._release()
 
     def _release(self) -> None:
+        if self._pulse is not None:
+            self._pulse.stop()
         if hasattr(self, "observer"):
             self.observer.guard.release()
         compiled_anew = self._model.train_function is None

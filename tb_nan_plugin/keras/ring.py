@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, Final
 
 import numpy as np
@@ -28,11 +29,13 @@ class Ring:
         dropped: Columns for which no room was left, and that are not recorded.
         read: How many steps were written when Python last looked.
         lost: How many of them Python came too late for, that time.
+        lock: Whoever reads holds it, so that no trace changes what a row means meanwhile.
     """
 
     def __init__(self, steps_per_execution: int) -> None:
         self.columns: tuple[Column, ...] = ()
         self.dropped: set[Column] = set()
+        self.lock = threading.RLock()
         self._least_rows = 2 * steps_per_execution
         self._traces: list[frozenset[Column]] = []
         self._rows: Any = None
@@ -52,6 +55,10 @@ class Ring:
             row: The numbers of the step.
             steps: How many steps this was: 1, or 0 for a row that is not to be kept.
         """
+        with self.lock:
+            self._write(row, steps)
+
+    def _write(self, row: Row, steps: Any) -> None:
         if self._rows is None:
             self._allocate(row)
         self._make_room(row)
@@ -64,8 +71,10 @@ class Ring:
         number = tf.constant([float(self._number_of(row))])
         packed = tf.concat([number, *pieces, tf.zeros([padding])], axis=0)
         slot = self._count % self.capacity
-        self._rows.scatter_update(tf.IndexedSlices(packed, slot))
-        with tf.control_dependencies([packed]):  # a step whose batch never came is no step
+        written = self._rows.scatter_update(tf.IndexedSlices(packed, slot))
+        # A step whose batch never came is no step, and a row counts once it is there: it may be
+        # read while the next steps run.
+        with tf.control_dependencies([packed] if tf.executing_eagerly() else [packed, written]):
             self._count.assign_add(steps)
 
     def steps(self) -> tf.Tensor:

@@ -16,8 +16,8 @@ from tb_nan_plugin.trouble import Trouble, first_trouble
 
 
 def events(log_dir: Path) -> list[Any]:
-    """Every event of the directory's files, in the order in which the files were made."""
-    files = sorted(log_dir.glob("events.out.tfevents.*"), key=lambda path: path.stat().st_mtime_ns)
+    """Every event of the directory's files, in the order of their names: as they were begun."""
+    files = sorted(log_dir.glob("events.out.tfevents.*"))
     return [
         event_pb2.Event.FromString(record.numpy())
         for file in files

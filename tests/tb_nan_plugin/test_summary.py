@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
-from tensorboard.compat.proto import event_pb2
+from tensorboard.compat.proto import event_pb2, summary_pb2
 
 from tb_nan_plugin.record import Column, Manifest, pack_manifest, pack_rows
 from tb_nan_plugin.summary import EventFile, health_event, scalar_event
@@ -49,6 +49,15 @@ def test_tensorflows_reader_gets_every_block_back(log_dir: Path) -> None:
     assert [tf.make_ndarray(e.summary.value[0].tensor).item() for e in health] == BLOCKS
     metadata = {e.summary.value[0].metadata.plugin_data.plugin_name for e in health}
     assert metadata == {"nan"}
+
+
+def test_blocks_name_no_class_of_data_so_that_the_data_server_keeps_none(log_dir: Path) -> None:
+    events = [event_pb2.Event.FromString(record) for record in written(log_dir)]
+
+    classes = {
+        v.metadata.data_class for e in events for v in e.summary.value if v.HasField("tensor")
+    }
+    assert classes == {summary_pb2.DATA_CLASS_UNKNOWN}
 
 
 def test_tensorflows_own_message_reads_the_same(log_dir: Path) -> None:

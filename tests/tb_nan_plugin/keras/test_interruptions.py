@@ -19,7 +19,7 @@ from tensorboard.compat.proto import event_pb2
 import tb_nan_plugin.keras.session as session_module
 from tb_nan_plugin import NaNMonitor
 from tb_nan_plugin.keras.monitor import OnNonfinite
-from tb_nan_plugin.record import RowBlock, unpack
+from tb_nan_plugin.record import TAG, RowBlock, unpack
 from tb_nan_plugin.summary import EventFile
 from tests.tb_nan_plugin.keras.test_behaviour import (
     BROKEN,
@@ -226,6 +226,8 @@ def test_a_killed_process_leaves_all_but_about_the_last_second(tmp_path: Path) -
     steps: list[int] = []
     for record in tf.data.TFRecordDataset(str(file)):  # raises where a frame is damaged
         for value in event_pb2.Event.FromString(record.numpy()).summary.value:
+            if value.tag != TAG:
+                continue
             block = unpack(value.tensor.string_val[0])
             if isinstance(block, RowBlock):
                 steps.extend(block.steps.tolist())
