@@ -47,7 +47,8 @@ class StepCount:
 
 def batches_seen(model: Any) -> int:
     """Return how many batches the model's optimizer was given; 0 without one."""
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    own = getattr(model, "optimizer", None)  # a model that a loop trains by hand may have none
+    optimizer = getattr(own, "inner_optimizer", own)
     # `iterations` leaves out batches whose gradients were only accumulated.
     count = getattr(optimizer, "_iterations", getattr(optimizer, "iterations", None))
     return 0 if count is None else int(count.numpy())

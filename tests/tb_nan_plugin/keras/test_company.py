@@ -74,7 +74,7 @@ def test_with_skip_they_never_hear_of_the_bad_steps(tmp_path: Path) -> None:
     said = " ".join(answer.output.replace("│", " ").split())
     assert "RECOVERED" in said
     assert "The updates of 4 steps were taken back by on_nonfinite" in said
-    assert "2, 8, 14, 20." in said
+    assert "8, 14, 20, 26." in said  # counted from the epoch that `fit` began with
 
 
 def test_a_saved_model_does_not_know_that_it_was_monitored(tmp_path: Path) -> None:
