@@ -13,7 +13,8 @@ be victims then.
 
 ## What it cannot tell apart
 Which line of the preprocessing made the value. A column that is bad in *every* row of *every* batch
-is `zero-variance-feature`.
+is `zero-variance-feature`, and one whose only infinite values are -Inf
+`log-of-nonpositive-feature`.
 
 ## Fix
 Find the rows (`numpy.isfinite`), and repair or drop them before training.
@@ -34,6 +35,7 @@ from analyzer.rules._columns import (
     bad_values,
     is_bad_in_every_row,
     listed,
+    looks_like_a_logarithm,
     recorded_place,
 )
 from analyzer.rules._rule import Remedy, Rule
@@ -54,6 +56,8 @@ def check(case: Case) -> Answer:
     place = recorded_place(case, "input", trouble.where)
     if is_bad_in_every_row(case, place):
         return RuledOut(CAUSE, f"{trouble.where} is bad in every row, not in some", 0.2)
+    if looks_like_a_logarithm(case, place):
+        return RuledOut(CAUSE, f"{trouble.where} holds -Inf and no +Inf: a logarithm made it", 0.2)
     fact = bad_values(
         case,
         "input",

@@ -11,9 +11,10 @@ import numpy as np
 from analyzer.evidence import Case
 from tests.analyzer.descent import ROWS, data, descend
 from tests.analyzer.runs import Columns, case, environment, layer
+from tests.analyzer.sudden import LINEAR as LINEAR
+from tests.analyzer.sudden import SUDDEN
 
 Recorded = tuple[Columns, dict[str, Any]]
-LINEAR = environment(layers=[layer("dense")], output_layers={"": "dense"})
 
 
 def healthy() -> Recorded:
@@ -164,9 +165,18 @@ FAILURES: dict[str, Callable[[], Recorded]] = {
     "vanishing-gradient": vanishing_gradient,
     "output-activation-mismatch": output_activation_mismatch,
     "loss-scale-collapse": loss_scale_collapse,
+    **SUDDEN,
 }
 
 
 def failure(cause: str) -> Case:
     """The case of a cause."""
     return case(*FAILURES[cause]())
+
+
+def status_of(cause: str) -> str:
+    """What a run of this cause must be called: silent where its loss stays finite to the end."""
+    columns, _ = FAILURES[cause]()
+    if failure(cause).trouble is None:
+        return "unhealthy"
+    return "silent" if np.isfinite(columns["loss"]).all() else "nonfinite"
