@@ -105,10 +105,10 @@ def _look_at(run: Run, attempt: Attempt, harmless: set[Column]) -> _Look:
 def _by_health(run: Run, look: _Look, health: Health, notes: tuple[str, ...]) -> Analysis:
     trouble = look.trouble
     notes = (*notes, *_unobserved(health))
-    verdict, findings = judge(Case(health, trouble))
+    verdict, findings = judge(Case(health, trouble, look.part.scalars))
     if trouble is None:
         if look.tag is not None:
-            return _of_tag(run, look.tag, notes, findings)
+            return _of_tag(run, look.tag, notes, findings, verdict)
         return Analysis(run, "unhealthy" if verdict else "healthy", None, verdict, findings, notes)
     first = FirstNonfinite(
         trouble.step,
@@ -212,8 +212,13 @@ def _by_scalars(run: Run, look: _Look, notes: tuple[str, ...]) -> Analysis:
 
 
 def _of_tag(
-    run: Run, bad: BadTag, notes: tuple[str, ...], findings: tuple[Finding, ...]
+    run: Run,
+    bad: BadTag,
+    notes: tuple[str, ...],
+    findings: tuple[Finding, ...],
+    verdict: Verdict | None = None,
 ) -> Analysis:
+    """Report the tag; `verdict` is taken over where its evidence is of that tag."""
     first = FirstNonfinite(
         bad.step, bad.last_finite_step, bad.phase, bad.tag, bad.kind, bad.tag, "tag"
     )
@@ -229,7 +234,9 @@ def _of_tag(
     status: Status = "recovered" if bad.recovered else "nonfinite"
     if bad.phase in (Phase.BACKWARD, Phase.UPDATE) and not bad.recovered:
         status = "silent"
-    return Analysis(run, status, first, unknown(summary, missing), findings, notes)
+    if verdict is None or all(fact.signal != bad.tag for fact in verdict.evidence):
+        verdict = unknown(summary, missing)
+    return Analysis(run, status, first, verdict, findings, notes)
 
 
 def _metric_note(bad: BadTag) -> str:

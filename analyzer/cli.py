@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from analyzer import demo, export
+from analyzer import demo, explain, export
 
 if TYPE_CHECKING:
     from analyzer.report import Progress, Report
@@ -19,6 +19,7 @@ Find out why a training went NaN, from its TensorBoard event files.
 \b
 tb-nan analyze logs          the verdict on every run below logs
 tb-nan logs                  the same
+tb-nan explain CAUSE         what a cause means, and what to do about it
 tb-nan scalars logs          every scalar point, as a table, CSV or Parquet
 tb-nan demo                  train a small model that goes NaN, and explain it
 tensorboard --logdir logs    the same verdicts, in the tab "NaN"
@@ -96,6 +97,7 @@ def analyze(log_dir: str | None, *, logdir_spec: str | None, as_json: bool, fail
 
 
 main.add_command(demo.command)
+main.add_command(explain.command)
 main.add_command(export.command)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite
 from typing import Final
@@ -118,10 +118,12 @@ class Case:
     Attributes:
         health: The record.
         trouble: The first thing that was not finite, or None.
+        scalars: The ordinary scalars beside the record, by tag, each on its own axis.
     """
 
     health: Health
     trouble: Trouble | None
+    scalars: Mapping[str, Series] = field(default_factory=dict)
 
     def at(self, step: int) -> Moment:
         """Return everything recorded at `step`."""

@@ -64,14 +64,14 @@ def judge(case: Case) -> tuple[Verdict | None, tuple[Finding, ...]]:
     findings = sorted(
         (a for a in answers if isinstance(a, Finding)), key=lambda f: f.confidence, reverse=True
     )
-    primary = findings[0] if findings else None
+    primary = next((f for f in findings if f.severity != "note"), None)
     if primary is not None and primary.confidence >= LEAST_CONFIDENCE:
         return _of(primary, findings, answers), tuple(findings)
     if case.trouble is not None:
         return _unknown(case.trouble, findings, answers), ()
     if case.outcome.progress is Progress.DIVERGED:
         return _unknown_explosion(case, findings, answers), ()
-    return None, ()
+    return None, tuple(f for f in findings if f.severity == "note")
 
 
 def _of(primary: Finding, findings: list[Finding], answers: list[Answer]) -> Verdict:
@@ -82,7 +82,8 @@ def _of(primary: Finding, findings: list[Finding], answers: list[Answer]) -> Ver
             round(f.confidence, 2),
             f"{rule.title[0].lower()}{rule.title[1:]}, with more behind it",
         )
-        for f in findings[1:]
+        for f in findings
+        if f is not primary and f.severity != "note"
     )
     return Verdict(
         primary.cause,
