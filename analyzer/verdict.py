@@ -15,6 +15,7 @@ from tb_nan_plugin.trouble import Trouble
 UNKNOWN: Final = "unknown"
 # Below this a cause is a guess, and a wrong cause is worse than none.
 LEAST_CONFIDENCE: Final = 0.5
+SURE: Final = 0.9  # from here on, what was not recorded would hardly change the verdict
 RULES: Final = {rule.cause: rule for rule in rules.ALL}
 
 
@@ -94,19 +95,24 @@ def _of(primary: Finding, findings: list[Finding], answers: list[Answer]) -> Ver
         primary.evidence,
         rule.remedies,
         _by_confidence((*weaker, *_ruled_out(answers))),
-        (),
+        () if primary.confidence >= SURE else _missing(answers),
     )
 
 
+def _missing(answers: list[Answer]) -> tuple[str, ...]:
+    """Return what rules that could not be judged would have needed, each once."""
+    found = (m for a in answers if isinstance(a, CannotTell) for m in a.missing)
+    return tuple(dict.fromkeys(found))
+
+
 def _unknown(trouble: Trouble, findings: list[Finding], answers: list[Answer]) -> Verdict:
-    missing = [m for a in answers if isinstance(a, CannotTell) for m in a.missing]
     summary = (
         f"Step {trouble.step} is the first that is not finite: {trouble.sentence()}. "
         "What was recorded does not tell why."
     )
     return unknown(
         summary,
-        missing=(*dict.fromkeys(missing), *WOULD_HELP[trouble.phase]),
+        missing=(*_missing(answers), *WOULD_HELP[trouble.phase]),
         alternatives=_considered(findings, answers),
     )
 

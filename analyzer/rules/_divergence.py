@@ -217,15 +217,15 @@ def _initialization_excess(case: Case, scale: float) -> float:
 def first_output(case: Case) -> tuple[float, str] | None:
     """Return the largest output of Keras' own layers in the first step, and which layer's it was.
 
-    A layer of the user's own, or a recurrent one, makes large numbers for other reasons, and all
-    layers after it get them.
+    A layer of the user's own, a recurrent or a rescaling one makes large numbers for other reasons,
+    and all layers after it get them.
     """
     moment, setup = case.at(case.first_step), case.health.setup
     known = []
     for where in case.health.places(Signal.OUTPUT_MAX_ABS):
         layer = setup.layer(where)
         value = moment.recorded(Signal.OUTPUT_MAX_ABS, where)
-        if layer.kind in RECURRENT or is_own_layer(case, where):
+        if layer.kind in RECURRENT or layer.kind == "Rescaling" or is_own_layer(case, where):
             break
         if value is not None and np.isfinite(value):
             known.append((value, where))

@@ -29,7 +29,7 @@ from typing import Final
 
 from analyzer.evidence import Case
 from analyzer.findings import Answer, CannotTell, Finding, RuledOut
-from analyzer.rules._operations import Operation, first_operation
+from analyzer.rules._operations import Operation, exceeds_exp, first_operation
 from analyzer.rules._rule import Remedy, Rule
 from tb_nan_plugin.signals import Signal
 
@@ -53,6 +53,8 @@ def check(case: Case) -> Answer:
     if operation.sign == "unknown" and not (at_first and operation.nan >= GOOD_PART * rows):
         return CannotTell(CAUSE, (f"the smallest number that went into {operation.where}",))
     confidence = 0.75 if operation.sign == "unknown" else 0.85
+    if exceeds_exp(case, operation):
+        confidence = 0.45  # exp of such numbers is Inf, and Inf / Inf is NaN
     summary = (
         f"In step {operation.step} the layer {operation.where} gave NaN {operation.nan:g} times "
         f"from finite numbers up to {operation.size:.4g}, as the root or logarithm of a negative "

@@ -88,6 +88,8 @@ def _finding(case: Case, trouble: Trouble, into: Evidence, bad: Evidence) -> Fin
         f"went into it were at most {into.observed:.4g}{reach}."
     )
     confidence = 0.6 if not beyond else 0.93 if trouble.step > case.first_step else 0.75
+    if beyond and trouble.kind == "nan" and trouble.step == case.first_step:
+        confidence = 0.55  # a root or logarithm of a negative number gives NaN, too
     return Finding(CAUSE, trouble.step, confidence, "error", summary, (into, bad))
 
 

@@ -76,6 +76,8 @@ def _divisor(case: Case, step: int, kind: str) -> tuple[Evidence, str, float] | 
         value = all_alike(case, stem, step)
         if value is None or kind != "nan" or is_sentinel(case, stem, step):
             continue
+        if stem == "prediction" and value in (0.0, 1.0):
+            continue  # a sigmoid or softmax at its end: `loss-log-of-zero`
         where = case.health.places(Signal(f"{stem}_max"))[0]
         claim = f"is also the smallest {stem}"
         because = "a deviation of 0 is what a correlation or a standardisation divides by"
