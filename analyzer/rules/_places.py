@@ -80,12 +80,17 @@ def input_of(case: Case, where: str) -> tuple[Signal, str] | None:
     """Return what tells the size of the numbers that went into a layer call.
 
     That is the output of the call before it (layers inside this one do not count), or the input
-    column of the largest value.
+    column of the largest value. What a layer that is called again got is not the call before: the
+    largest output of any other layer is taken, for a bound.
     """
     places = case.health.places(Signal.OUTPUT_MAX_ABS)
     index = places.index(where) if where in places else 0
     inside = where.split(" (")[0] + "/"
     earlier = [place for place in places[:index] if not place.startswith(inside)]
+    if " (call " in where and case.trouble is not None:
+        moment, path = case.at(case.trouble.step), where.split(" (")[0]
+        others = [place for place in earlier if place.split(" (")[0] != path]
+        earlier = sorted(others, key=lambda w: moment.recorded(Signal.OUTPUT_MAX_ABS, w) or 0.0)
     if earlier:
         return Signal.OUTPUT_MAX_ABS, earlier[-1]
     largest = largest_finite(case, Signal.INPUT_MAX, case.first_step)

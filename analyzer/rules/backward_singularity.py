@@ -13,8 +13,9 @@ and training was not diverging, so that nothing had overflowed.
 
 ## What it cannot tell apart
 Which operation it was: the named variable is the one nearest to the loss whose gradient is bad, so
-it lies in, or after, that layer. In models with recurrent layers a gradient may overflow over time
-steps that were not observed, and then this rule is not sure.
+it lies in, or after, that layer. An operation between layers is not observed: where it made NaN and
+a ReLU after it 0, only the gradient shows it. In models with recurrent layers a gradient may
+overflow over time steps that were not observed, and then this rule is not sure.
 
 ## Fix
 Keep the argument away from the singular point: `sqrt(x + 1e-6)`, or `where` twice.
@@ -42,6 +43,7 @@ from tb_nan_plugin.signals import Phase, Signal
 CAUSE: Final = "backward-singularity"
 LARGE_OUTPUT: Final = 1e6  # products and squares of such outputs stay 26 decades below overflow
 LARGE_GRADIENT: Final = 1e10
+_HIDING: Final = frozenset({"relu", "relu6"})  # fused on a CPU, they turn NaN into 0
 FINITE: Final = Claim("is finite", lambda x: bool(np.isfinite(x)))
 
 
@@ -80,7 +82,8 @@ def check(case: Case) -> Answer:
 def _confidence(case: Case) -> float:
     if is_recurrent(case) or any("loop" in why for why in case.health.setup.unobserved.values()):
         return 0.55 if case.trouble is not None and case.trouble.kind == "nan" else 0.45
-    return 0.92
+    hides = any(layer.activation in _HIDING for layer in case.health.setup.layers)
+    return 0.8 if hides else 0.92
 
 
 def _overflow(case: Case, step: int) -> str:

@@ -13,8 +13,8 @@ numbers (so no root or logarithm of one) and exact zeros.
 
 ## What it cannot tell apart
 The negative logarithm of a probability of 0 is +Inf, too: of a layer after a sigmoid or softmax
-this rule is not sure. Where numbers of both signs went in and NaN came out, it could be 0/0 or the
-root of a negative number, and this rule says nothing.
+this rule is not sure. Where numbers of both signs went in and NaN came out, it could be 0/0, the
+root of a negative number, or Inf - Inf where a mask hides a whole row, and this rule is not sure.
 
 ## Fix
 Keep the divisor away from 0, or use a division that gives 0 there.
@@ -64,7 +64,7 @@ def _confidence(case: Case, operation: Operation) -> float | None:
         return 0.9
     if operation.sign == "not negative":
         return 0.8
-    return 0.65 if operation.negative_before else None
+    return 0.45 if operation.negative_before else None  # or Inf - Inf: a mask of a whole row
 
 
 RULE: Final = Rule(

@@ -52,7 +52,11 @@ def check(case: Case) -> Answer:
     at_first = operation.step == case.first_step
     if operation.sign == "unknown" and not (at_first and operation.nan >= GOOD_PART * rows):
         return CannotTell(CAUSE, (f"the smallest number that went into {operation.where}",))
-    confidence = 0.75 if operation.sign == "unknown" else 0.85
+    confidence = 0.85
+    if operation.sign == "unknown":
+        # Half of what such a layer gives at first is negative; rows of zeros are elsewhere.
+        kind = case.health.setup.layer(operation.source[1]).kind
+        confidence = 0.75 if kind == "Dense" or kind.startswith("Conv") else 0.4
     if exceeds_exp(case, operation):
         confidence = 0.45  # exp of such numbers is Inf, and Inf / Inf is NaN
     summary = (

@@ -11,7 +11,8 @@ it holds NaN only, and what went in came out of a sigmoid or softmax, which give
 numbers but exact zeros.
 
 ## What it cannot tell apart
-A negative number divided by 0 is -Inf, too. An operation between layers is not observed.
+A negative number divided by 0 is -Inf, too: where negative numbers may have gone in, this rule is
+not sure. An operation between layers is not observed.
 
 ## Fix
 Add a small number before the logarithm, in the dtype's own reach, or use `log_softmax`.
@@ -39,7 +40,8 @@ def check(case: Case) -> Answer:
     if not isinstance(operation, Operation):
         return operation
     if operation.down > 0 and operation.up == 0 and not exceeds_exp(case, operation):
-        confidence = 0.9 if operation.sign == "not negative" else 0.8
+        # Of numbers of both signs a logarithm would have made NaN as well.
+        confidence = 0.9 if operation.sign == "not negative" else 0.45
     elif operation.down + operation.up == 0 and operation.makes_probabilities:
         confidence = 0.75
     else:

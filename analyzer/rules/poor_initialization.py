@@ -10,8 +10,9 @@ back. With weights that are all 0, every unit of a hidden layer computes the sam
 ## How it is recognised
 Too large: in the very first step, before any update, an output of one of Keras' own layers was more
 than a thousand times the largest input, and training diverged or broke within three steps; this
-excess led those of learning rate, features, targets and single batches. All 0: the norm of every
-kernel was 0 when training began, and the training learned nothing.
+excess led those of learning rate, features, targets and single batches. Or a layer of Keras' own
+overflowed in that step on finite numbers, whose product with its weights may do so. All 0: the norm
+of every kernel was 0 when training began, and the training learned nothing.
 
 ## What it cannot tell apart
 Weights that were initialized so from weights that were loaded so. Outputs of layers of the user's
@@ -28,16 +29,23 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from analyzer.derived import Progress
-from analyzer.evidence import ZERO, Case, Evidence
+from analyzer.evidence import ZERO, Case, Evidence, at_most
 from analyzer.findings import Answer, Finding, RuledOut
 from analyzer.rules._divergence import excesses, first_output, growth_fact, is_diverging
+from analyzer.rules._places import RECURRENT, input_of, is_own_layer
 from analyzer.rules._rule import Remedy, Rule
 from tb_nan_plugin.signals import Phase, Signal
 
 CAUSE: Final = "poor-initialization"
 LARGE_DECADES: Final = 2.0  # over ten times the largest input: a factor of a thousand
 AT_ONCE: Final = 2  # steps after the first; later, the updates have had their say
+LARGE_INPUT: Final = 1e6  # what is larger is itself out of proportion
+LARGEST: Final = 3.4e38  # float32
+PRODUCTS: Final = 1e3  # a sum of a million products is at most this times the product of norms
+HALF: Final = frozenset({"float16", "mixed_float16"})
 AFTER_DATA: Final = (Phase.FORWARD, Phase.LOSS, Phase.BACKWARD, Phase.UPDATE)
 
 
@@ -53,6 +61,9 @@ def check(case: Case) -> Answer:
     )
     if not at_once and not is_diverging(case):
         return None
+    overflow = _overflow_before_any_update(case)
+    if overflow is not None:
+        return overflow
     excess, largest = excesses(case), first_output(case)
     if largest is None:
         return None
@@ -80,6 +91,53 @@ def check(case: Case) -> Answer:
     )
     confidence = 0.9 if lead >= 1 else 0.75 if lead >= 0 else 0.3
     return Finding(CAUSE, step, confidence, "error", summary, tuple(facts))
+
+
+def _overflow_before_any_update(case: Case) -> Finding | None:
+    """Look for a layer of Keras' own that overflowed in the first step on ordinary input."""
+    trouble = case.trouble
+    if trouble is None or trouble.phase is not Phase.FORWARD or trouble.step != case.first_step:
+        return None
+    where, source = trouble.where, input_of(case, trouble.where)
+    if is_own_layer(case, where) or source is None or case.health.setup.dtype_policy in HALF:
+        return None
+    because = f"it went into {where}, before any update"
+    into = case.at(trouble.step).shows(
+        source[0], at_most(LARGE_INPUT), where=source[1], because=because
+    )
+    kernel = _largest_weight(case, where)
+    if into is None or kernel is None or not _can_overflow(case, where, into, kernel):
+        return None
+    summary = (
+        f"In the very first step {where} overflowed on numbers up to {into.observed:.4g}: its "
+        f"first weights ({kernel.where} has a norm of {kernel.observed:.3g}) are too large."
+    )
+    confidence = 0.75 if case.health.setup.layer(where).kind in RECURRENT else 0.85
+    return Finding(CAUSE, trouble.step, confidence, "error", summary, (into, kernel))
+
+
+def _largest_weight(case: Case, where: str) -> Evidence | None:
+    moment, path = case.at(case.first_step), where.split(" (")[0] + "/"
+    norms = [
+        (value, place)
+        for place in case.health.places(Signal.WEIGHT_NORM)
+        if place.startswith(path)
+        and (value := moment.recorded(Signal.WEIGHT_NORM, place)) is not None
+        and not np.isnan(value)
+    ]
+    if not norms:
+        return None
+    value, place = max(norms)
+    claim = "is the largest norm of the layer's variables"
+    because = "what goes in is multiplied by it, in a recurrent layer once a time step"
+    return Evidence(Signal.WEIGHT_NORM.value, place, case.first_step, value, claim, because)
+
+
+def _can_overflow(case: Case, where: str, into: Evidence, kernel: Evidence) -> bool:
+    """Return whether input times weights may pass the largest float32 at all."""
+    if case.health.setup.layer(where).kind in RECURRENT:
+        return kernel.observed > 1.0
+    return abs(into.observed) * kernel.observed * PRODUCTS > LARGEST
 
 
 def _all_zero(case: Case) -> Answer:
