@@ -10,7 +10,8 @@ prediction was below 0: for the first time in the record, or in the very first s
 
 ## What it cannot tell apart
 The root from the logarithm or a power. In the very first step nothing shows that negative
-predictions are what matters, and the confidence is lower.
+predictions are what matters, and the confidence is lower; where some are exactly 0, it could be
+0/0.
 
 ## Fix
 Let the last layer give positive numbers, or make them so inside the loss.
@@ -27,6 +28,7 @@ import numpy as np
 
 from analyzer.evidence import NOT_FINITE, Case, Evidence, below
 from analyzer.findings import Answer, CannotTell, Finding, RuledOut
+from analyzer.rules._operations import positive
 from analyzer.rules._places import is_own_operation
 from analyzer.rules._rule import Remedy, Rule
 from tb_nan_plugin.signals import Phase, Signal
@@ -60,7 +62,8 @@ def check(case: Case) -> Answer:
         f"In step {trouble.step} a prediction was negative, {first}({fact.observed:.4g}), and the "
         "loss became NaN, as the root or logarithm of a negative number is."
     ).replace(", (", " (")
-    confidence = 0.88 if len(earlier) else 0.65
+    zero = positive(Signal.PREDICTION_ZERO, case, trouble.step, because="0/0 is NaN, too")
+    confidence = 0.88 if len(earlier) else 0.65 if zero is None else 0.4
     return Finding(CAUSE, trouble.step, confidence, "error", summary, (fact, broke))
 
 

@@ -69,7 +69,7 @@ def _confidence(case: Case, *, own: bool) -> float:
     excess = excesses(case)
     others = (excess.rate, excess.features, excess.targets, excess.initialization, excess.batch)
     if max(others) >= OUT_OF_PROPORTION:
-        return 0.4
+        return 0.65 if own and not is_diverging(case) else 0.4
     if is_diverging(case):
         return 0.55 if own else 0.3
     return 0.85 if own else 0.55
