@@ -90,6 +90,8 @@ def check(case: Case) -> Answer:
         + ("blew up." if trouble is None else f"broke in step {step}.")
     )
     confidence = 0.9 if lead >= 1 else 0.75 if lead >= 0 else 0.3
+    if trouble is not None and trouble.phase is Phase.BACKWARD:
+        confidence = min(confidence, 0.7)  # only the way back overflowed: its slopes count, too
     return Finding(CAUSE, step, confidence, "error", summary, tuple(facts))
 
 
