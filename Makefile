@@ -73,7 +73,7 @@ demo: $(VENV)/.ready-demo frontend ## Train a model that goes NaN and explain it
 # --- Check. pytest with the browser comes last, so that its counts are the last to be read.
 
 .PHONY: test
-test: lint types imports test-python test-frontend test-e2e ## Everything that checks the project
+test: lint types imports test-python test-reference test-frontend test-e2e ## Everything that checks the project
 	@printf '\n== make test: every section passed\n'
 
 .PHONY: test-all
@@ -100,6 +100,11 @@ imports: setup ## import-linter: who may import whom
 test-python: setup ## pytest, without the browser; TESTS=path for a part of it
 	$(call section,test-python ($(MARKS)))
 	@$(PY) -m pytest -m '$(MARKS)' $(TESTS)
+
+.PHONY: test-reference
+test-reference: setup ## pytest of all that reads, with the reference reader; the readers' own tests take both
+	$(call section,test-reference)
+	@TB_NAN_READER=reference $(PY) -m pytest -m '$(MARKS)' --ignore=tests/analyzer/events tests/analyzer
 
 .PHONY: test-frontend
 test-frontend: setup ## tsc, eslint and vitest

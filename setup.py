@@ -95,7 +95,10 @@ class SourceDistribution(sdist):
 setup(
     ext_modules=extensions(),
     packages=find_packages(include=["tb_nan_plugin", "tb_nan_plugin.*", "analyzer", "analyzer.*"]),
-    package_data={"tb_nan_plugin": ["py.typed", "static/**"], "analyzer": ["py.typed"]},
+    package_data={
+        "tb_nan_plugin": ["py.typed", "static/**"],
+        "analyzer": ["py.typed", "reporters/*.css"],
+    },
     include_package_data=False,  # the line above says it all; MANIFEST.in is for the sdist
     entry_points={
         "console_scripts": ["tb-nan = analyzer.cli:main"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -10,14 +10,18 @@ import numpy.typing as npt
 
 from analyzer.evidence import Case
 from analyzer.findings import Finding
-from analyzer.scalars import BadTag, accuracy_remarks, bad_tags, growth_sentence
+from analyzer.labels import labels_of
+from analyzer.merged import Training
+from analyzer.scalar_rules import ScalarCase
+from analyzer.scalar_status import Status, TagUse, benign_notes, status_of, uses_of
+from analyzer.scalar_verdict import judge_scalars, unexplained
+from analyzer.scalars import BadTag, accuracy_remarks, bad_tags, first_of
 from analyzer.series import Attempt, Health, Run
-from analyzer.verdict import Verdict, judge, unknown
+from analyzer.spreads import bad_histograms
+from analyzer.verdict import Verdict, judge
 from tb_nan_plugin.record import Column, Manifest, RowBlock
 from tb_nan_plugin.signals import Kind, Phase, Signal
 from tb_nan_plugin.trouble import Trouble, first_trouble, trouble_at
-
-Status = Literal["healthy", "unhealthy", "nonfinite", "silent", "recovered", "empty", "unreadable"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,9 @@ class FirstNonfinite:
     kind: Kind
     tag: str
     axis: Literal["step", "tag"]
+    earliest_step: int | None = field(default=None, compare=False)
+    counts: str = field(default="training batches, counted from 0", compare=False)
+    part: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,14 @@ class Analysis:
     verdict: Verdict | None
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
+    tags: tuple[TagUse, ...] = ()
+    dialect: str = ""
+
+    @property
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        """Return the TensorBoard runs of this training, each with the reason why it is one."""
+        run = self.run
+        return tuple((p.run.name, p.rule) for p in run.parts) if isinstance(run, Training) else ()
 
     @property
     def complete(self) -> bool:
@@ -69,8 +84,14 @@ def analyze_run(run: Run) -> Analysis:
         )
     notes = (*notes, *_harmless_notes(harmless))
     if chosen.attempt.health is not None:
-        return _by_health(run, chosen, chosen.attempt.health, notes)
-    return _by_scalars(run, chosen, notes)
+        analysis = _by_health(run, chosen, chosen.attempt.health, notes)
+    else:
+        analysis = _by_scalars(run, chosen, notes)
+    return replace(analysis, tags=tuple(uses_of(chosen.case)), dialect=_dialect(chosen))
+
+
+def _dialect(look: _Look) -> str:
+    return look.case.labels.dialect.name if look.case.labels.of else ""
 
 
 @dataclass(frozen=True)
@@ -80,13 +101,17 @@ class _Look:
     Attributes:
         part: The run as if it had this attempt only.
         trouble: The first trouble in its health record.
-        tag: The tag to name if there is none, or no record.
+        case: Its scalars, and the tag to name if there is no trouble, or no record.
     """
 
     attempt: Attempt
     part: Run
     trouble: Trouble | None
-    tag: BadTag | None
+    case: ScalarCase
+
+    @property
+    def tag(self) -> BadTag | None:
+        return self.case.first
 
     @property
     def failed(self) -> bool:
@@ -95,20 +120,25 @@ class _Look:
 
 def _look_at(run: Run, attempt: Attempt, harmless: set[Column]) -> _Look:
     part = replace(run, scalars=attempt.scalars, attempts=(attempt,))
+    labels = labels_of(part)
+    bad = bad_tags(part, labels)
     if attempt.health is None:
-        decisive = [b for b in bad_tags(part) if b.phase is not Phase.METRIC]
-        return _Look(attempt, part, None, decisive[0] if decisive else None)
-    trouble = _trouble(attempt.health, harmless)
-    return _Look(attempt, part, trouble, _outside_the_step(part))
+        if len(run.attempts) <= 1:  # histograms are not divided into attempts
+            bad += bad_histograms(part, labels)
+        return _Look(attempt, part, None, ScalarCase(part, labels, tuple(bad), first_of(bad)))
+    outside = first_of(b for b in bad if b.phase is Phase.VALIDATION)
+    case = ScalarCase(part, labels, tuple(bad), outside)
+    return _Look(attempt, part, _trouble(attempt.health, harmless), case)
 
 
 def _by_health(run: Run, look: _Look, health: Health, notes: tuple[str, ...]) -> Analysis:
     trouble = look.trouble
     notes = (*notes, *_unobserved(health))
-    verdict, findings = judge(Case(health, trouble, look.part.scalars))
+    roles = {key: label.role for key, label in look.case.labels.of.items()}
+    verdict, findings = judge(Case(health, trouble, look.part.scalars, roles))
     if trouble is None:
         if look.tag is not None:
-            return _of_tag(run, look.tag, notes, findings, verdict)
+            return _of_tag(run, look, look.tag, notes, findings, verdict)
         return Analysis(run, "unhealthy" if verdict else "healthy", None, verdict, findings, notes)
     first = FirstNonfinite(
         trouble.step,
@@ -118,6 +148,7 @@ def _by_health(run: Run, look: _Look, health: Health, notes: tuple[str, ...]) ->
         trouble.kind,
         trouble.signal.value,
         "step",
+        trouble.step,
     )
     return Analysis(run, _status(health, trouble), first, verdict, findings, notes)
 
@@ -198,51 +229,38 @@ def _unobserved(health: Health) -> tuple[str, ...]:
     )
 
 
-def _outside_the_step(run: Run) -> BadTag | None:
-    found = [b for b in bad_tags(run) if b.phase is Phase.VALIDATION]
-    return found[0] if found else None
-
-
 def _by_scalars(run: Run, look: _Look, notes: tuple[str, ...]) -> Analysis:
-    benign = [b for b in bad_tags(run) if b.phase is Phase.METRIC]
-    notes = (*notes, *(_metric_note(b) for b in benign))
+    notes = (*notes, *benign_notes(look.case))
     if look.tag is not None:
-        return _of_tag(run, look.tag, notes, ())
-    return Analysis(run, "healthy", None, None, (), notes)
+        return _of_tag(run, look, look.tag, notes, ())
+    verdict, findings = judge_scalars(look.case)
+    return Analysis(run, "unhealthy" if verdict else "healthy", None, verdict, findings, notes)
 
 
 def _of_tag(
     run: Run,
+    look: _Look,
     bad: BadTag,
     notes: tuple[str, ...],
     findings: tuple[Finding, ...],
     verdict: Verdict | None = None,
 ) -> Analysis:
-    """Report the tag; `verdict` is taken over where its evidence is of that tag."""
+    """Report the tag; a health record's verdict is kept where its evidence is of that tag."""
+    labels = look.case.labels.of
     first = FirstNonfinite(
-        bad.step, bad.last_finite_step, bad.phase, bad.tag, bad.kind, bad.tag, "tag"
+        bad.step,
+        bad.last_finite_step,
+        bad.phase,
+        bad.key,
+        bad.kind,
+        bad.tag,
+        "tag",
+        bad.earliest_step,
+        bad.axis.words,
+        labels[bad.key].origin.part if bad.key in labels else look.part.name,
     )
-    word = {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}[bad.kind]
-    summary = (
-        f"{bad.tag} is {word} at its step {bad.step}. {growth_sentence(bad)} "
-        "Scalars alone do not tell the cause."
-    )
-    missing = (
-        "statistics of inputs and targets, weights, layer outputs and gradients of every step: "
-        "add NaNMonitor to the callbacks and train again",
-    )
-    status: Status = "recovered" if bad.recovered else "nonfinite"
-    if bad.phase in (Phase.BACKWARD, Phase.UPDATE) and not bad.recovered:
-        status = "silent"
-    if verdict is None or all(fact.signal != bad.tag for fact in verdict.evidence):
-        verdict = unknown(summary, missing)
-    return Analysis(run, status, first, verdict, findings, notes)
-
-
-def _metric_note(bad: BadTag) -> str:
-    word = {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}[bad.kind]
-    times = "once" if bad.count == 1 else f"{bad.count} times"
-    return (
-        f"{bad.tag} is {word} {times}, first at its step {bad.step}. It is neither a loss nor a "
-        "gradient; many metrics are undefined where they have nothing to measure."
-    )
+    if look.attempt.health is None:
+        verdict, findings = judge_scalars(look.case)
+    elif verdict is None or all(fact.signal != bad.key for fact in verdict.evidence):
+        verdict = unexplained(look.case, bad)
+    return Analysis(run, status_of(look.case, bad), first, verdict, findings, notes)

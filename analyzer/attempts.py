@@ -16,11 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 
 from analyzer.events.records import ScalarColumns
+from analyzer.events.tables import Reach, ScalarTable
 from tb_nan_plugin.record import Manifest, RowBlock
 
 Blocks = Sequence[tuple[Manifest, RowBlock]]
@@ -41,19 +43,24 @@ class Written:
     health: Blocks = ()
     starts: Sequence[tuple[int, int]] = ()
 
-    def firsts(self) -> Iterator[tuple[str, int]]:
-        """Yield each tag and its first step."""
+    @cached_property
+    def reach(self) -> Reach:
+        """From where to where the steps of each tag go, and those of the health record."""
+        table = self.scalars
+        reach = table.reach() if isinstance(table, ScalarTable) else _reach(table)
         if self.health:
-            yield HEALTH, int(self.health[0][1].steps[0])
-        for tag, columns in self.scalars.items():
-            yield tag, int(columns.steps[0])
+            reach.first[HEALTH] = int(self.health[0][1].steps[0])
+            reach.highest[HEALTH] = int(self.health[-1][1].steps[-1])
+        return reach
 
-    def lasts(self) -> Iterator[tuple[str, int]]:
-        """Yield each tag and the highest step it reached."""
-        if self.health:
-            yield HEALTH, int(self.health[-1][1].steps[-1])
-        for tag, columns in self.scalars.items():
-            yield tag, int(columns.steps.max())
+
+def _reach(table: Table) -> Reach:
+    steps = {tag: columns.steps for tag, columns in table.items()}
+    return Reach(
+        {tag: int(column[0]) for tag, column in steps.items()},
+        {tag: int(column.max()) for tag, column in steps.items()},
+        [tag for tag, column in steps.items() if bool((column[1:] < column[:-1]).any())],
+    )
 
 
 @dataclass
@@ -103,14 +110,17 @@ def _divide_several(files: Sequence[Written]) -> list[list[Written]]:
                 attempts.append([])
                 reached = {}
             attempts[-1].append(part)
-            for tag, step in part.lasts():
-                reached[tag] = max(step, reached.get(tag, step))
+            highest = part.reach.highest
+            if reached:
+                highest = {tag: max(step, reached.get(tag, step)) for tag, step in highest.items()}
+            reached.update(highest)
     return attempts
 
 
 def _starts_again(part: Written, reached: Mapping[str, int]) -> bool:
     """Tell whether a file goes back behind what the files before it have reached."""
-    shared = [(tag, step, reached[tag]) for tag, step in part.firsts() if tag in reached]
+    firsts = part.reach.first
+    shared = [(tag, step, reached[tag]) for tag, step in firsts.items() if tag in reached]
     if any(step < last or (tag == HEALTH and step == last) for tag, step, last in shared):
         return True
     again = [step == last for _, step, last in shared]
@@ -119,7 +129,8 @@ def _starts_again(part: Written, reached: Mapping[str, int]) -> bool:
 
 def _parts(file: Written) -> list[Written]:
     """Cut a file where the training starts again within it."""
-    restarts = list(_restarts(file))
+    goes_back = file.reach.falling or len(file.health) > 1
+    restarts = list(_restarts(file)) if goes_back else []
     if not restarts:
         return [file]
     edges = {tag: _edges(tag, columns, restarts) for tag, columns in file.scalars.items()}
@@ -167,9 +178,10 @@ def _health_edges(blocks: Blocks, restarts: Sequence[Restart]) -> Iterator[int]:
 def _restarts(file: Written) -> Iterator[Restart]:
     """Put the falls of all tags together, and leave out those that are contradicted."""
     falls = list(_health_falls(file.health))
-    for tag, columns in file.scalars.items():
-        if len(columns.steps) > 1:
-            falls.extend(_falls(tag, columns, file.starts))
+    for tag in file.reach.falling:
+        falls.extend(_falls(tag, file.scalars[tag], file.starts))
+    if not falls:
+        return
     groups: list[Restart] = []
     for fall in sorted(falls, key=lambda fall: (fall.high, fall.number)):
         last = groups[-1] if groups else None

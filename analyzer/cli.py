@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from analyzer import demo, explain, export
+from analyzer import compare, demo, explain, export
 
 if TYPE_CHECKING:
     from analyzer.report import Progress, Report
@@ -20,6 +21,7 @@ Find out why a training went NaN, from its TensorBoard event files.
 tb-nan analyze logs          the verdict on every run below logs
 tb-nan logs                  the same
 tb-nan explain CAUSE         what a cause means, and what to do about it
+tb-nan compare A B           what differs between two runs
 tb-nan scalars logs          every scalar point, as a table, CSV or Parquet
 tb-nan demo                  train a small model that goes NaN, and explain it
 tensorboard --logdir logs    the same verdicts, in the tab "NaN"
@@ -70,6 +72,13 @@ def main() -> None:
     help="Several log directories, named as by TensorBoard's --logdir_spec, in place of LOG_DIR.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON (docs/report.md).")
+@click.option("--markdown", is_flag=True, help="Print the report as Markdown, for a CI summary.")
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write the report as one HTML page, timelines included, that opens without a server.",
+)
 @click.option(
     "--fail-on",
     type=click.Choice(["nonfinite", "unhealthy", "never"]),
@@ -78,7 +87,22 @@ def main() -> None:
     help="From which status on the exit code is 1: nonfinite (also silent), unhealthy (also "
     "recovered), or never.",
 )
-def analyze(log_dir: str | None, *, logdir_spec: str | None, as_json: bool, fail_on: str) -> None:
+@click.option(
+    "--no-group",
+    is_flag=True,
+    help="Judge every TensorBoard run by itself. Otherwise those of one training are judged as "
+    "one: train and validation of Keras, an estimator's eval, lines of add_scalars, workers.",
+)
+def analyze(
+    log_dir: str | None,
+    *,
+    logdir_spec: str | None,
+    as_json: bool,
+    markdown: bool,
+    html: str | None,
+    fail_on: str,
+    no_group: bool,
+) -> None:
     """Say of every run below LOG_DIR whether and why it went NaN.
 
     LOG_DIR is any TensorBoard log directory: with NaNMonitor's records the cause is named; from
@@ -86,9 +110,15 @@ def analyze(log_dir: str | None, *, logdir_spec: str | None, as_json: bool, fail
     """
     if (log_dir is None) == (logdir_spec is None):
         raise click.UsageError("Give either LOG_DIR or --logdir-spec.")
-    report = _read(log_dir, logdir_spec)
+    if as_json and markdown:
+        raise click.UsageError("Give either --json or --markdown.")
+    report = _read(log_dir, logdir_spec, group=not no_group)
+    if html is not None:
+        _write_html(report, html)
     if as_json:
         _print_json(report)
+    elif markdown:
+        _print_markdown(report)
     else:
         _print_report(report)
     if not report.readable:
@@ -96,6 +126,7 @@ def analyze(log_dir: str | None, *, logdir_spec: str | None, as_json: bool, fail
     sys.exit(1 if report.fails(fail_on) else 0)
 
 
+main.add_command(compare.command)
 main.add_command(demo.command)
 main.add_command(explain.command)
 main.add_command(export.command)
@@ -114,7 +145,7 @@ def _print_version(ctx: click.Context) -> None:
     ctx.exit()
 
 
-def _read(log_dir: str | None, logdir_spec: str | None) -> Report:
+def _read(log_dir: str | None, logdir_spec: str | None, *, group: bool) -> Report:
     from analyzer.events.selection import ReaderMissingError, selected
 
     try:
@@ -122,11 +153,13 @@ def _read(log_dir: str | None, logdir_spec: str | None) -> Report:
     except ReaderMissingError as error:
         _fail(str(error))
     from analyzer.places import LogDirSpec
-    from analyzer.report import LogDirError
+    from analyzer.report import LogDirError, Watch
     from analyzer.report import analyze as analyze_log_dir
 
     try:
         where = log_dir if logdir_spec is None else LogDirSpec.parse(logdir_spec)
+        if not group:
+            return Watch(where or "", group=False).refresh(_progress())
         return analyze_log_dir(where or "", _progress())
     except LogDirError as error:
         _fail(str(error))
@@ -137,7 +170,7 @@ def _progress() -> Progress | None:
     if not sys.stderr.isatty():
         return None
 
-    from analyzer.reporters.terminal import printable
+    from analyzer.reporters.wording import printable
 
     def show(path: str, number: int, total: int) -> None:
         place = printable(path[-60:])
@@ -154,6 +187,21 @@ def _print_json(report: Report) -> None:
     click.echo(as_json.render(report))
 
 
+def _print_markdown(report: Report) -> None:
+    from analyzer.reporters import markdown
+
+    click.echo(markdown.render(report), nl=False)
+
+
+def _write_html(report: Report, path: str) -> None:
+    from analyzer.reporters import as_html
+
+    try:
+        Path(path).write_text(as_html.render(report), "utf-8")
+    except OSError as error:
+        _fail(f"--html: {path} cannot be written: {error.strerror or error}")
+
+
 def _print_report(report: Report) -> None:
     from rich.console import Console
 
@@ -163,7 +211,7 @@ def _print_report(report: Report) -> None:
 
 
 def _fail(message: str) -> NoReturn:
-    from analyzer.reporters.terminal import printable
+    from analyzer.reporters.wording import printable
 
     click.echo(f"tb-nan: {printable(message)}", err=True)
     sys.exit(2)

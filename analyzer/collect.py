@@ -16,10 +16,12 @@ from analyzer.attempts import Written, divide
 from analyzer.events.log_dir import LogDirError, RunFiles
 from analyzer.histograms import histograms_of
 from analyzer.joined import JoinedScalars
+from analyzer.ondemand import OnDemand
 from analyzer.parallel import in_order
 from analyzer.places import LogDirSpec, Place, Signature, place_of
 from analyzer.series import Attempt, Health, Run
 from analyzer.sources import SourceFile
+from analyzer.undisturbed import undisturbed
 from tb_nan_plugin.record import Manifest, RowBlock
 
 __all__ = ["Collection", "Collector", "LogDirError", "LogDirSpec", "collect"]
@@ -64,11 +66,6 @@ class _KnownRun:
     files: dict[str, tuple[Signature, SourceFile]]
     run: Run | None = None
 
-    @property
-    def light(self) -> Callable[[Signature], bool]:
-        """Return what tells a file that no thread is needed for."""
-        return self.place.light
-
 
 class Collector:
     """Reads a log directory again and again, and of each file only what is new."""
@@ -92,12 +89,13 @@ class Collector:
         Raises:
             LogDirError: There is no such directory, it may not be read, or holds no event files.
         """
-        found, problems = self._survey()
-        before, self._known = self._known, {}
-        for name, (place, files) in found.items():
-            self._known[name] = _as_of_now(before.get(name), place, files)
-        self._read(progress)
-        runs = tuple(_run_of(name, known) for name, known in self._known.items())
+        with undisturbed():
+            found, problems = self._survey()
+            before, self._known = self._known, {}
+            for name, (place, files) in found.items():
+                self._known[name] = _as_of_now(before.get(name), place, files)
+            self._read(progress)
+            runs = tuple(_run_of(name, known) for name, known in self._known.items())
         return Collection(self._shown, runs, tuple(problems))
 
     def _survey(self) -> tuple[dict[str, tuple[Place, RunFiles]], list[str]]:
@@ -124,21 +122,21 @@ class Collector:
 
     def _read(self, progress: Progress | None) -> None:
         """Read the files that have changed, large ones in threads, and forget their runs."""
-        pending: list[tuple[int, _KnownRun, str, Signature]] = []
+        pending: list[tuple[int, _KnownRun, str, Signature, bool]] = []
         total = 0
         for known in self._known.values():
             for path, (signature, _) in known.files.items():
                 now = known.place.signature(path)
                 if now != signature or not now:
-                    pending.append((total, known, path, now))
+                    pending.append((total, known, path, now, known.place.light(now)))
                 total += 1
-        heavy = [known.files[path][1] for _, known, path, now in pending if not known.light(now)]
+        heavy = [known.files[path][1] for _, known, path, _, light in pending if not light]
         done = in_order(SourceFile.read, heavy)
-        for number, known, path, signature in pending:
+        for number, known, path, signature, light in pending:
             if progress is not None:
                 progress(path, number, total)
             file = known.files[path][1]
-            if known.light(signature):
+            if light:
                 file.read()
             else:
                 next(done)
@@ -175,7 +173,7 @@ def _made(name: str, sources: Sequence[SourceFile]) -> Run:
     return Run(
         name,
         JoinedScalars([source.scalars for source in sources]),
-        tuple(_attempts(divide(written))),
+        OnDemand(lambda: _attempts(divide(written))),
         tuple(source.source for source in sources),
         tuple(problems),
         histograms_of([(source.open, source.extents) for source in sources]),

@@ -147,7 +147,7 @@ def show(parts: list[Part]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from analyzer.reporters.terminal import printable
+    from analyzer.reporters.wording import printable
 
     table = Table(box=None, header_style="bold")
     for column in COLUMNS:
@@ -180,7 +180,7 @@ def _parquet() -> Any:
 
 def _say_problems(runs: Runs) -> None:
     """Say on standard error what could not be read, so that nothing seems whole that is not."""
-    from analyzer.reporters.terminal import printable
+    from analyzer.reporters.wording import printable
 
     for run in runs.values():
         for source in run.sources:
@@ -197,7 +197,7 @@ def _end_quietly() -> NoReturn:
 
 
 def _fail(message: str) -> NoReturn:
-    from analyzer.reporters.terminal import printable
+    from analyzer.reporters.wording import printable
 
     click.echo(f"tb-nan: {printable(message)}", err=True)
     sys.exit(2)

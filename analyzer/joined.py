@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from analyzer.events.numbers import joined
 from analyzer.events.records import ScalarColumns
 from analyzer.series import Series
 
@@ -32,12 +33,12 @@ class JoinedScalars(Mapping[str, Series]):
             raise KeyError(tag)
         if len(parts) == 1:
             return Series(parts[0].steps, parts[0].values, parts[0].wall_times)
-        self._joined[tag] = joined = Series(
+        self._joined[tag] = series = Series(
             np.concatenate([part.steps for part in parts]),
-            np.concatenate([part.values for part in parts]),
+            joined([part.values for part in parts]),
             np.concatenate([part.wall_times for part in parts]),
         )
-        return joined
+        return series
 
     def __iter__(self) -> Iterator[str]:
         if len(self._tables) == 1:

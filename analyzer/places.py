@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from types import ModuleType
 from typing import BinaryIO, Final, Protocol
 
 from analyzer.events.event_file import EventFile
 from analyzer.events.log_dir import LogDir, survey
 from analyzer.events.records import FileRecords
 from analyzer.events.remote import RemoteLogDir, is_url, local_path
+from analyzer.events.selection import selected
 from analyzer.sources import Growing
 
 Signature = tuple[object, ...]
@@ -54,6 +56,7 @@ class LocalLogDir:
         """Keep the path."""
         self._path = path
         self._prefix = os.path.join(path, "")
+        self._twin = selected()
 
     def survey(self) -> LogDir:
         """List the runs.
@@ -73,7 +76,8 @@ class LocalLogDir:
 
     def light(self, signature: Signature) -> bool:
         """Tell whether a file is so small that reading it is mostly Python's own work."""
-        return not signature or int(str(signature[0])) < LIGHT
+        size = signature[0] if signature else 0
+        return isinstance(size, int) and size < LIGHT
 
     def name(self, path: str) -> str:
         """Return a file's path below the log directory."""
@@ -83,15 +87,15 @@ class LocalLogDir:
 
     def file(self, path: str) -> Growing:
         """Return what reads a file."""
-        return _LocalFile(path)
+        return _LocalFile(path, self._twin)
 
 
 class _LocalFile:
     """An EventFile that can also be opened, to decode something of it."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, twin: ModuleType) -> None:
         self._path = path
-        self._events = EventFile(path)
+        self._events = EventFile(path, twin)
 
     def read(self) -> FileRecords:
         return self._events.read()

@@ -15,8 +15,11 @@ from analyzer.analysis import Analysis, FirstNonfinite, analyze_run
 from analyzer.collect import Collector, LogDirError, LogDirs, Progress
 from analyzer.evidence import Evidence
 from analyzer.findings import Finding
+from analyzer.groups import trainings
+from analyzer.scalar_status import TagUse
+from analyzer.scalar_verdict import described
 from analyzer.timeline import Track, tracks
-from analyzer.verdict import RULES, Verdict
+from analyzer.verdict import Verdict
 
 __all__ = [
     "SCHEMA",
@@ -26,6 +29,7 @@ __all__ = [
     "LogDirError",
     "Progress",
     "Report",
+    "TagUse",
     "Track",
     "Verdict",
     "Watch",
@@ -119,26 +123,28 @@ class Report:
         raise KeyError(run)
 
 
-def analyze(log_dir: LogDirs, progress: Progress | None = None) -> Report:
-    """Read every event file below a directory and say what is wrong with each run.
+def analyze(log_dir: LogDirs, progress: Progress | None = None, *, group: bool = True) -> Report:
+    """Read every event file below a directory and say what is wrong with each training.
 
     Args:
         log_dir: Any TensorBoard log directory, whoever wrote it: a path, a URL or a `LogDirSpec`.
         progress: Called before each file with its path, its number from 0, and how many there are.
+        group: Whether TensorBoard runs that belong to one training are judged together.
 
     Raises:
         LogDirError: There is no such directory, it may not be read, or holds no event files.
     """
-    return Watch(log_dir).refresh(progress)
+    return Watch(log_dir, group=group).refresh(progress)
 
 
 class Watch:
     """A log directory that is looked at again and again, while trainings write into it."""
 
-    def __init__(self, log_dir: LogDirs, name: str = "") -> None:
+    def __init__(self, log_dir: LogDirs, name: str = "", *, group: bool = True) -> None:
         """Keep where to look; `name` is what `--logdir_spec` calls it."""
         self._collector = Collector(log_dir, name)
-        self._analyses: dict[int, Analysis] = {}
+        self._group = group
+        self._analyses: dict[tuple[int, ...], Analysis] = {}
         self._report: Report | None = None
 
     def refresh(self, progress: Progress | None = None) -> Report:
@@ -150,7 +156,8 @@ class Watch:
         collection = self._collector.collect(progress)
         before = self._analyses
         self._analyses = {
-            id(run): before.get(id(run)) or analyze_run(run) for run in collection.runs
+            key: before.get(key) or analyze_run(made())
+            for key, made in trainings(collection.runs, group=self._group)
         }
         fresh = Report(collection.log_dir, tuple(self._analyses.values()), collection.problems)
         if self._report is None or not self._report.same_as(fresh):
@@ -172,6 +179,9 @@ def run_to_dict(analysis: Analysis) -> dict[str, Any]:
         "verdict": _verdict(analysis.verdict),
         "findings": [_finding(f) for f in analysis.findings],
         "notes": list(analysis.notes),
+        "parts": [{"run": name, "joined_by": why} for name, why in analysis.parts],
+        "dialect": analysis.dialect,
+        "tags": [_tag(use) for use in analysis.tags],
         "sources": [
             {
                 "file": s.file,
@@ -197,6 +207,9 @@ def nonfinite_to_dict(first: FirstNonfinite | None) -> dict[str, Any] | None:
         "kind": first.kind,
         "tag": first.tag,
         "axis": first.axis,
+        "earliest_step": first.earliest_step,
+        "counts": first.counts,
+        "part": first.part,
     }
 
 
@@ -245,18 +258,30 @@ def _track(track: Track) -> dict[str, Any]:
     }
 
 
+def _tag(use: TagUse) -> dict[str, Any]:
+    return {
+        "name": use.key,
+        "tag": use.tag,
+        "part": use.part,
+        "role": use.role.value,
+        "counts": use.counts,
+        "points": use.points,
+        "nonfinite": use.nonfinite,
+    }
+
+
 def _finding(finding: Finding) -> dict[str, Any]:
-    rule = RULES[finding.cause]
+    family, title, remedies = described(finding.cause)
     return {
         "cause": finding.cause,
-        "family": rule.family,
-        "title": rule.title,
+        "family": family,
+        "title": title,
         "severity": finding.severity,
         "step": finding.step,
         "confidence": round(finding.confidence, 2),
         "summary": finding.summary,
         "evidence": _facts(finding.evidence),
-        "remedies": [{"text": r.text, "code": r.code} for r in rule.remedies],
+        "remedies": [{"text": r.text, "code": r.code} for r in remedies],
     }
 
 

@@ -35,7 +35,8 @@ class Series:
 
     Attributes:
         steps: int64, shape (n,), in the order written: they may repeat or start again.
-        values: float64, shape (n,). NaN and Inf are data here, never errors.
+        values: float64, shape (n,). NaN and Inf are data here, never errors. A tag of 64-bit
+            integers that float64 would round is int64 or uint64 instead.
         wall_times: float64, shape (n,), seconds since the epoch.
     """
 
@@ -208,7 +209,7 @@ class Run:
 
     name: str
     scalars: Mapping[str, Series] = field(default_factory=dict)
-    attempts: tuple[Attempt, ...] = ()
+    attempts: Sequence[Attempt] = ()
     sources: tuple[Source, ...] = ()
     problems: tuple[str, ...] = ()
     histograms: Mapping[str, Sequence[Histogram]] = field(default_factory=dict)

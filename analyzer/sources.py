@@ -8,13 +8,15 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.events.records import Extents, FileRecords, HealthBytes, ScalarColumns
+from analyzer.events.decode import UnreadableValueError, bytes_at
+from analyzer.events.numbers import joined
+from analyzer.events.records import Extents, FileRecords, HealthExtent, ScalarColumns
 from analyzer.series import Source
 from tb_nan_plugin.record import Manifest, RecordError, RowBlock, unpack
 
@@ -50,20 +52,11 @@ class SourceFile:
     def read(self) -> None:
         """Read what is new; what is wrong is in `source` afterwards."""
         try:
-            records = self._growing.read()
+            self._take(self._growing.read())
         except OSError as error:
-            reason = error.strerror or str(error)
-            self._refuse(f"The file cannot be read: {reason}.")
-            return
+            self._refuse(f"The file cannot be read: {error.strerror or error}.")
         except MemoryError:
             self._refuse("The file cannot be read: what it says does not fit into memory.")
-            return
-        if records.anew:
-            self._forget()
-        events = self.source.events + records.events
-        state = records.state
-        self._take(records)
-        self.source = Source(self.name, state.status, events, state.bytes, state.reason)
 
     def _refuse(self, reason: str) -> None:
         self.source = Source(self.name, "unreadable", self.source.events, self.source.bytes, reason)
@@ -75,14 +68,22 @@ class SourceFile:
 
     def _take(self, records: FileRecords) -> None:
         # New objects throughout: runs made of the old ones are still somebody's.
+        if records.anew:
+            self._forget()
         if records.scalars:
             self.scalars = self._grown(records.scalars) if self.scalars else records.scalars
         if records.extents:
             self.extents = _joined(self.extents, records.extents)
         if records.health:
-            self.health = [*self.health, *map(_unpacked, records.health)]
+            self.health = [*self.health, *self._unpacked(records.health)]
         if records.session_starts:
             self.starts = [*self.starts, *records.session_starts]
+        events, state = self.source.events + records.events, records.state
+        self.source = Source(self.name, state.status, events, state.bytes, state.reason)
+
+    def _unpacked(self, extents: Sequence[HealthExtent]) -> list[Unpacked]:
+        with self.open() as stream:
+            return [(extent.step, _unpacked(stream, extent)) for extent in extents]
 
     def _grown(self, new: Mapping[str, ScalarColumns]) -> dict[str, ScalarColumns]:
         together = dict(self.scalars)
@@ -108,7 +109,10 @@ class _Columns:
         before, self._size = self._size, self._size + len(more.steps)
         self._steps = _with(self._steps, before, more.steps)
         self._wall_times = _with(self._wall_times, before, more.wall_times)
-        self._values = _with(self._values, before, more.values)
+        if more.values.dtype == self._values.dtype:
+            self._values = _with(self._values, before, more.values)
+        else:
+            self._values = joined([self._values[:before], more.values])
         columns = ScalarColumns(
             self._steps[: self._size], self._wall_times[: self._size], self._values[: self._size]
         )
@@ -151,8 +155,8 @@ def _joined(old: Mapping[str, Extents], new: Mapping[str, Extents]) -> Mapping[s
     return together
 
 
-def _unpacked(block: HealthBytes) -> Unpacked:
+def _unpacked(stream: BinaryIO, extent: HealthExtent) -> Manifest | RowBlock | str:
     try:
-        return block.step, unpack(block.data)
-    except RecordError as error:
-        return block.step, f"A health record near step {block.step} was left out: {error}."
+        return unpack(bytes_at(stream, extent.offset, extent.size))
+    except (RecordError, UnreadableValueError) as error:
+        return f"A health record near step {extent.step} was left out: {error}."

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer import derived
-from analyzer.roles import Role, role_of
+from analyzer.labels import labels_of
+from analyzer.roles import Role
 from analyzer.series import Attempt, Floats, Ints, Run, Series
 from tb_nan_plugin.signals import Signal
 
@@ -22,7 +23,11 @@ _ROLES: Final[dict[Role, RoleName]] = {
     Role.VALIDATION_LOSS: "loss",
     Role.GRADIENT_NORM: "gradient_norm",
     Role.LEARNING_RATE: "learning_rate",
+    Role.LOSS_SCALE: "other",
+    Role.WEIGHT: "other",
     Role.ACCURACY: "metric",
+    Role.METRIC: "metric",
+    Role.SENTINEL: "metric",
     Role.OTHER: "other",
 }
 _ORDER: Final = ("loss", "gradient_norm", "learning_rate", "metric", "other")
@@ -93,11 +98,12 @@ def _of_health(run: Run, bins: int) -> Iterator[Track]:
 
 def _of_scalars(run: Run, bins: int) -> Iterator[Track]:
     """Draw attempts apart: a line that goes back is none."""
+    labels = labels_of(run).of
     parts = [(_suffix(run, attempt), attempt.scalars) for attempt in run.attempts]
     for suffix, scalars in parts or [("", run.scalars)]:
         for tag in sorted(scalars):
             series = scalars[tag]
-            role = _ROLES[role_of(tag, run.name)]
+            role = _ROLES[labels[tag].role]
             name = tag + suffix
             yield Track(name, name, role, "tag", len(series), binned(series, bins))
 

@@ -45,6 +45,14 @@ class Signal(str, Enum):
     INPUT_POSINF = "input_posinf"
     INPUT_NEGINF = "input_neginf"
     INPUT_BAD_COLUMN = "input_bad_column"
+    SAMPLE_WEIGHT_MEAN = "sample_weight_mean"
+    SAMPLE_WEIGHT_STD = "sample_weight_std"
+    SAMPLE_WEIGHT_MIN = "sample_weight_min"
+    SAMPLE_WEIGHT_MAX = "sample_weight_max"
+    SAMPLE_WEIGHT_NAN = "sample_weight_nan"
+    SAMPLE_WEIGHT_POSINF = "sample_weight_posinf"
+    SAMPLE_WEIGHT_NEGINF = "sample_weight_neginf"
+    SAMPLE_WEIGHT_BAD_COLUMN = "sample_weight_bad_column"
     TARGET_MEAN = "target_mean"
     TARGET_STD = "target_std"
     TARGET_MIN = "target_min"
@@ -59,21 +67,35 @@ class Signal(str, Enum):
     WEIGHT_NEGINF = "weight_neginf"
     OUTPUT_NORM = "output_norm"
     OUTPUT_MAX_ABS = "output_max_abs"
+    OUTPUT_MEAN = "output_mean"
+    OUTPUT_STD = "output_std"
     OUTPUT_NAN = "output_nan"
     OUTPUT_POSINF = "output_posinf"
     OUTPUT_NEGINF = "output_neginf"
     SATURATED_FRACTION = "saturated_fraction"
+    ZERO_FRACTION = "zero_fraction"
+    DEAD_FRACTION = "dead_fraction"
     PREDICTION_MIN = "prediction_min"
     PREDICTION_MAX = "prediction_max"
     PREDICTION_ZERO = "prediction_zero"
     PREDICTION_ONE = "prediction_one"
+    TRUE_CLASS_PROBABILITY = "true_class_probability"
     LOSS = "loss"
+    OUTPUT_LOSS = "output_loss"
+    REGULARIZATION_LOSS = "regularization_loss"
     GRADIENT_NORM = "gradient_norm"
+    GRADIENT_MAX_ABS = "gradient_max_abs"
     GRADIENT_NAN = "gradient_nan"
     GRADIENT_POSINF = "gradient_posinf"
     GRADIENT_NEGINF = "gradient_neginf"
+    GLOBAL_GRADIENT_NORM = "global_gradient_norm"
+    CLIPPED_GRADIENT_NORM = "clipped_gradient_norm"
     LEARNING_RATE = "learning_rate"
+    ITERATIONS = "iterations"
+    STEP_APPLIED = "step_applied"
     LOSS_SCALE = "loss_scale"
+    UPDATE_RATIO = "update_ratio"
+    OPTIMIZER_STATE_NONFINITE = "optimizer_state_nonfinite"
     UPDATED_NAN = "updated_nan"
     UPDATED_POSINF = "updated_posinf"
     UPDATED_NEGINF = "updated_neginf"
@@ -135,6 +157,7 @@ def _column_statistics(phase: Phase, stem: str, what: str) -> dict[Signal, Quant
 QUANTITIES: Final[dict[Signal, Quantity]] = {
     Signal.BATCH_SIZE: Quantity(Phase.INPUT, "step", "rows", "rows of the batch"),
     **_column_statistics(Phase.INPUT, "input", "feature"),
+    **_column_statistics(Phase.INPUT, "sample_weight", "sample weight"),
     **_column_statistics(Phase.TARGET, "target", "target"),
     Signal.WEIGHT_NORM: Quantity(
         Phase.WEIGHTS, "variable", "1", "L2 norm of the variable when the step began"
@@ -142,7 +165,20 @@ QUANTITIES: Final[dict[Signal, Quantity]] = {
     **_counts(Phase.WEIGHTS, "variable", "weight", "the variable's values when the step began"),
     Signal.OUTPUT_NORM: Quantity(Phase.FORWARD, "layer call", "1", "L2 norm of the layer's output"),
     Signal.OUTPUT_MAX_ABS: Quantity(
-        Phase.FORWARD, "layer call", "1", "largest absolute value of the layer's output"
+        Phase.FORWARD,
+        "layer call",
+        "1",
+        "largest absolute value of the layer's output; of rows of it, where it holds more than "
+        "16384 values and all are finite",
+    ),
+    Signal.OUTPUT_MEAN: Quantity(
+        Phase.FORWARD, "layer call", "1", "mean of the layer's output, of rows where it is large"
+    ),
+    Signal.OUTPUT_STD: Quantity(
+        Phase.FORWARD,
+        "layer call",
+        "1",
+        "standard deviation of the layer's output, of rows where it is large",
     ),
     **_counts(Phase.FORWARD, "layer call", "output", "the layer's output values"),
     Signal.SATURATED_FRACTION: Quantity(
@@ -150,6 +186,15 @@ QUANTITIES: Final[dict[Signal, Quantity]] = {
         "layer call",
         "1",
         "share of sampled outputs where the activation's slope is below 2.7 % of its maximum",
+    ),
+    Signal.ZERO_FRACTION: Quantity(
+        Phase.FORWARD, "layer call", "1", "share of sampled outputs of a rectifier that are 0"
+    ),
+    Signal.DEAD_FRACTION: Quantity(
+        Phase.FORWARD,
+        "layer call",
+        "1",
+        "share of a rectifier's units that gave 0 for every sampled row since they were first seen",
     ),
     Signal.PREDICTION_MIN: Quantity(Phase.FORWARD, "step", "1", "smallest prediction"),
     Signal.PREDICTION_MAX: Quantity(Phase.FORWARD, "step", "1", "largest prediction"),
@@ -159,17 +204,61 @@ QUANTITIES: Final[dict[Signal, Quantity]] = {
     Signal.PREDICTION_ONE: Quantity(
         Phase.FORWARD, "step", "values", "how many predictions are exactly 1"
     ),
+    Signal.TRUE_CLASS_PROBABILITY: Quantity(
+        Phase.FORWARD, "step", "1", "smallest probability that was given to a true class"
+    ),
     Signal.LOSS: Quantity(Phase.LOSS, "step", "the loss's own", "the batch's own total loss"),
+    Signal.OUTPUT_LOSS: Quantity(
+        Phase.LOSS, "step", "the loss's own", "one output's own loss, before its loss weight"
+    ),
+    Signal.REGULARIZATION_LOSS: Quantity(
+        Phase.LOSS, "step", "the loss's own", "what regularizers and `add_loss` add to the loss"
+    ),
     Signal.GRADIENT_NORM: Quantity(
         Phase.BACKWARD,
         "variable",
         "1",
         "L2 norm of the variable's gradient before clipping, with the loss scale divided out",
     ),
+    Signal.GRADIENT_MAX_ABS: Quantity(
+        Phase.BACKWARD,
+        "variable",
+        "1",
+        "largest absolute value of that gradient; of rows of it, where it holds more than 16384 "
+        "values and all are finite",
+    ),
     **_counts(Phase.BACKWARD, "variable", "gradient", "the gradient's values before clipping"),
+    Signal.GLOBAL_GRADIENT_NORM: Quantity(
+        Phase.BACKWARD, "step", "1", "L2 norm of all gradients together, before clipping"
+    ),
+    Signal.CLIPPED_GRADIENT_NORM: Quantity(
+        Phase.BACKWARD, "step", "1", "L2 norm of all gradients together, as clipping left them"
+    ),
     Signal.LEARNING_RATE: Quantity(Phase.UPDATE, "step", "1", "learning rate as applied"),
+    Signal.ITERATIONS: Quantity(
+        Phase.UPDATE, "step", "steps", "the optimizer's own count when the step began"
+    ),
+    Signal.STEP_APPLIED: Quantity(
+        Phase.UPDATE,
+        "step",
+        "1",
+        "1 if the weights were changed; 0 if loss scaling left the step out or gradients were only "
+        "accumulated",
+    ),
     Signal.LOSS_SCALE: Quantity(
         Phase.UPDATE, "step", "1", "factor on the loss when the gradients were taken"
+    ),
+    Signal.UPDATE_RATIO: Quantity(
+        Phase.UPDATE,
+        "variable",
+        "1",
+        "norm of the variable's change over its norm, of at most 4096 values, in some steps",
+    ),
+    Signal.OPTIMIZER_STATE_NONFINITE: Quantity(
+        Phase.UPDATE,
+        "step",
+        "values",
+        "how many values of the optimizer's state were not finite after the last step",
     ),
     **_counts(Phase.UPDATE, "variable", "updated", "the variable's values after the last step"),
 }

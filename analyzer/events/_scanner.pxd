@@ -22,8 +22,17 @@ cdef extern from "native/split.h" nogil:
     ctypedef struct U32Column:
         uint32_t* items
 
+    ctypedef struct U8Column:
+        uint8_t* items
+
     ctypedef struct Points:
         size_t count
+
+    ctypedef struct Exceeding:
+        size_t count
+        I64Column places
+        I64Column integers
+        U8Column kinds
 
     ctypedef struct Rows:
         size_t count
@@ -48,6 +57,7 @@ cdef extern from "native/split.h" nogil:
     ctypedef struct Scan:
         Tags tags
         Points points
+        Exceeding exceeding
         Rows rows
         Blocks blocks
         Sessions sessions
@@ -69,6 +79,8 @@ cdef extern from "native/split.h" nogil:
     uint32_t c_masked "masked_crc32c"(const uint8_t*, size_t)
     void tags_setup(Tags*, uint64_t, uint64_t)
     size_t scan_block(Scan*, const uint8_t*, size_t, int64_t, int*)
+    void guard_setup()
+    int64_t c_scan_mapped "scan_mapped"(Scan*, int, int64_t, int64_t)
     size_t c_find_header "find_header"(const uint8_t*, size_t)
     void scan_clear(Scan*)
     void scan_free_rows(Scan*)

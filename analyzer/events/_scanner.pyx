@@ -14,10 +14,11 @@ import os
 
 import numpy as np
 
-from analyzer.events.records import HealthBytes
-from analyzer.events.tables import ExtentTable, Haul, ScalarTable, Tally
+from analyzer.events.framing import FileShrankError
+from analyzer.events.records import HealthExtent
+from analyzer.events.tables import NO_EXTENTS, ExtentTable, Haul, ScalarTable, Tally
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 __all__ = [
@@ -37,6 +38,11 @@ BLOCK_ENDS, LENGTH_FAILS, PAYLOAD_FAILS = 0, 1, 2
 crc32c_setup()
 
 cdef const uint8_t NOTHING = 0
+
+# Of the hash of tags: nobody outside this process knows it, so nobody can make tags that collide.
+cdef uint64_t KEY[2]
+KEY[0] = int.from_bytes(os.urandom(8), "little")
+KEY[1] = int.from_bytes(os.urandom(8), "little")
 
 
 cdef inline const uint8_t* _begin(const uint8_t[::1] data) noexcept nogil:
@@ -72,17 +78,13 @@ cdef class Scanner:
 
     cdef Scan _scan
     cdef bint _busy
-    cdef list _health
     cdef list _names
 
     def __cinit__(self):
         memset(&self._scan, 0, sizeof(Scan))
-        tags_setup(
-            &self._scan.tags,
-            int.from_bytes(os.urandom(8), "little"),
-            int.from_bytes(os.urandom(8), "little"),
-        )
-        self._health, self._names = [], []
+        tags_setup(&self._scan.tags, KEY[0], KEY[1])
+        self._names = []
+        guard_setup()
 
     def __dealloc__(self):
         scan_free(&self._scan)
@@ -103,7 +105,7 @@ cdef class Scanner:
             RuntimeError: Another thread is using this scanner.
         """
         cdef int trouble
-        cdef size_t used, before = self._scan.blocks.count
+        cdef size_t used
         self._enter()
         try:
             with nogil:
@@ -111,10 +113,38 @@ cdef class Scanner:
                     &self._scan, _begin(block), <size_t>block.shape[0], offset, &trouble
                 )
             self._check()
-            self._keep_health(block, offset, before)
         finally:
             self._busy = False
         return used, trouble
+
+    def scan_mapped(self, int descriptor, int64_t offset, int64_t end):
+        """Take in whole frames of a file without copying it, as far as that is possible.
+
+        Args:
+            descriptor: The open file.
+            offset: Where a frame begins in it.
+            end: What lies from here on is left alone.
+
+        Returns:
+            How many bytes were used up, none where files cannot be mapped. Why not more is for
+            `scan` to say.
+
+        Raises:
+            FileShrankError: The file was cut meanwhile; the scanner is of no more use.
+            MemoryError: What there is to keep does not fit; nor is it then.
+            RuntimeError: Another thread is using this scanner.
+        """
+        cdef int64_t used
+        self._enter()
+        try:
+            with nogil:
+                used = c_scan_mapped(&self._scan, descriptor, offset, end)
+            if used < 0:
+                raise FileShrankError("The file was cut while it was being read.")
+            self._check()
+        finally:
+            self._busy = False
+        return used
 
     def take(self):
         """Return what was gathered since the last time, and forget it.
@@ -129,7 +159,7 @@ cdef class Scanner:
             scalars = self._take_points()
             counts, extents = self._take_others()
             sessions = self._take_sessions()
-            health, self._health = self._health, []
+            health = self._take_health()
             scan_clear(&self._scan)
             scan_free_rows(&self._scan)
         finally:
@@ -161,13 +191,15 @@ cdef class Scanner:
         if self._scan.failed:
             raise MemoryError("The columns of this file do not fit into memory.")
 
-    cdef _keep_health(self, const uint8_t[::1] block, int64_t offset, size_t before):
+    cdef list _take_health(self):
         cdef Blocks* kept = &self._scan.blocks
-        cdef const uint8_t* begin = _begin(block)
         cdef size_t i
-        for i in range(before, kept.count):
-            data = (<const char*>begin + (kept.offsets.items[i] - offset))[: kept.sizes.items[i]]
-            self._health.append(HealthBytes(kept.walls.items[i], kept.steps.items[i], data))
+        return [
+            HealthExtent(
+                kept.walls.items[i], kept.steps.items[i], kept.offsets.items[i], kept.sizes.items[i]
+            )
+            for i in range(kept.count)
+        ]
 
     cdef list _names_of(self, Order* order):
         cdef Tags* tags = &self._scan.tags
@@ -191,22 +223,44 @@ cdef class Scanner:
     cdef _take_points(self):
         cdef size_t count = self._scan.points.count
         names = self._names_of(&self._scan.point_tags)
-        # One allocation, so that the system may give it large pages.
-        starts, columns = np.empty(len(names) + 1, np.int64), np.empty((3, count), np.int64)
-        steps, walls, values = columns[0], columns[1].view(float), columns[2].view(float)
-        cdef int64_t[::1] starts_view = starts, steps_view = steps
-        cdef double[::1] walls_view = walls, values_view = values
+        # One allocation, so that the system may give it large pages; it is viewed once, which for
+        # a small file is most of the work.
+        numbers = np.empty(3 * count + len(names) + 1, np.int64)
+        cdef int64_t[::1] view = numbers
         if count:
             with nogil:
                 split_points(
-                    &self._scan, &starts_view[0], &steps_view[0], &walls_view[0], &values_view[0]
+                    &self._scan, &view[3 * count], &view[0], <double*>&view[count],
+                    <double*>&view[2 * count],
                 )
         else:
-            starts[:] = 0
-        return ScalarTable(names, starts, steps, walls, values)
+            numbers[:] = 0
+        floats = numbers.view(np.float64)
+        return ScalarTable(
+            names,
+            numbers[3 * count :],
+            numbers[:count],
+            floats[count : 2 * count],
+            floats[2 * count : 3 * count],
+            exceeding=self._exceeding(),
+        )
+
+    cdef list _exceeding(self):
+        cdef Exceeding* kept = &self._scan.exceeding
+        cdef size_t i
+        return [
+            (
+                kept.places.items[i],
+                kept.integers.items[i] if kept.kinds.items[i] == 1
+                else <uint64_t>kept.integers.items[i],
+            )
+            for i in range(kept.count)
+        ]
 
     cdef _take_others(self):
         cdef size_t tags = self._scan.other_tags.count, count = self._scan.rows.count
+        if tags == 0:
+            return {}, NO_EXTENTS
         names = self._names_of(&self._scan.other_tags)
         # One place more than needed, so that a column without rows has a beginning too.
         numbers = np.zeros((5, max(tags, count) + 1), np.int64)

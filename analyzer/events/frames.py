@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import ModuleType
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from analyzer.events.framing import (
     BLOCK_ENDS,
@@ -33,6 +33,8 @@ from analyzer.events.window import Window
 
 MOST_SEARCHED: Final = 1 << 32
 IN_VAIN: Final = 8
+# Below this a stretch is read as soon as it is mapped.
+MAPPED: Final = 1 << 16
 
 
 class FrameReader:
@@ -60,26 +62,32 @@ class FrameReader:
         self._reason = ""
         # The size of a frame whose payload is bad, while what follows is not there yet.
         self._undecided = 0
+        self._mapped = True
 
     @property
     def position(self) -> int:
         """Everything before this byte is settled."""
         return self._next
 
-    def read(self, stream: BinaryIO) -> None:
+    def read(self, window: Window, *, mapped: bool = True) -> None:
         """Hand the frames after those already read to the scanner.
 
+        Args:
+            window: The file.
+            mapped: Whether the scanner may map it into memory.
+
         Raises:
-            OSError: If the stream cannot be read.
+            FileShrankError: It was mapped and grew shorter meanwhile; begin anew.
+            OSError: If the file cannot be read.
         """
-        window = Window(stream)
-        header = bytes(window.view(self._next, HEADER.size)[: HEADER.size])
-        if header != self._header:
+        self._mapped = mapped
+        if self._header and window.peek(self._next, HEADER.size) != self._header:
             self._search = None
         searching = self._search is not None
         while (searching or self._scan(window)) and self._recover(window):
             searching = False
-        self._header = bytes(window.view(self._next, HEADER.size)[: HEADER.size])
+        rest = self._next < window.size
+        self._header = window.peek(self._next, HEADER.size) if rest else b""
         # A file that shrank was replaced; what had been read of it stands.
         self._size = max(self._next, window.size)
 
@@ -88,8 +96,9 @@ class FrameReader:
         """The state of what has been read so far."""
         status: EndStatus = "complete"
         offset, reason = self._size, ""
-        skipped, gaps = replace(self._skipped), self._gaps
+        skipped, gaps = self._skipped, self._gaps
         if self._undecided:
+            skipped = replace(skipped)
             skipped.add(self._next, self._undecided)
         rest = self._size - self._next - self._undecided
         if rest and not self._reason:
@@ -109,11 +118,18 @@ class FrameReader:
         """Take in frames as far as they are sound; tell whether something is wrong then."""
         needed = HEADER.size
         self._undecided, self._reason = 0, ""
+        if self._mapped and window.descriptor >= 0 and window.size - self._next >= MAPPED:
+            used = self._scanner.scan_mapped(window.descriptor, self._next, window.size)
+            self._next += used
+            self._framed |= used > 0
         while True:
             block = window.view(self._next, needed)
             used, trouble = self._scanner.scan(block, self._next)
             self._next += used
             self._framed |= used > 0
+            if self._next >= window.size:
+                self._reason = ""
+                return False
             header = bytes(block[used : used + HEADER.size])
             if trouble != BLOCK_ENDS:
                 return True

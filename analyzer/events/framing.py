@@ -24,6 +24,11 @@ BLOCK_ENDS: Final = 0
 LENGTH_FAILS: Final = 1
 PAYLOAD_FAILS: Final = 2
 
+
+class FileShrankError(OSError):
+    """A file was cut while it was being read, so that what was read of it may be incomplete."""
+
+
 EndStatus = Literal["complete", "truncated", "corrupt"]
 
 

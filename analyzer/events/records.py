@@ -19,8 +19,8 @@ class ScalarColumns:
     Attributes:
         steps: int64, the log's own axis: may repeat, jump or start again.
         wall_times: float64, seconds since the epoch by the writer's clock.
-        values: float64. NaN and Inf are data here. Exact for every dtype but 64-bit integers
-            beyond 2**53.
+        values: float64; int64 or uint64 if the tag holds integers beyond 2**53 that a float64
+            would round, and nothing but integers. NaN and Inf are data here.
     """
 
     steps: npt.NDArray[np.int64]
@@ -29,18 +29,20 @@ class ScalarColumns:
 
 
 @dataclass(frozen=True, slots=True)
-class HealthBytes:
-    """One packed block of health records, not yet unpacked, and the event that carried it.
+class HealthExtent:
+    """Where one packed block of health records lies, and the event that carried it.
 
     Attributes:
         wall_time: Seconds since the epoch by the writer's clock.
         step: The event's own step.
-        data: The block, as written.
+        offset: Bytes from the beginning of the file.
+        size: Bytes.
     """
 
     wall_time: float
     step: int
-    data: bytes
+    offset: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +94,7 @@ class FileRecords:
 
     Attributes:
         scalars: The points of every tag that holds single numbers, by tag.
-        health: The blocks of the plugin `nan`, in file order.
+        health: Where the blocks of the plugin `nan` lie, in file order.
         other_tags: How many values each tag has that are no single number: histograms, images,
             text, tensors, and values that hold metadata only.
         events: How many events were read, file header and graph included.
@@ -108,7 +110,7 @@ class FileRecords:
     """
 
     scalars: Mapping[str, ScalarColumns]
-    health: list[HealthBytes]
+    health: list[HealthExtent]
     other_tags: dict[str, int]
     events: int
     first_wall_time: float | None

@@ -27,8 +27,8 @@ from analyzer.events.framing import (
     PAYLOAD_FAILS,
     Losses,
 )
-from analyzer.events.records import HealthBytes
-from analyzer.events.spans import value_spans
+from analyzer.events.records import HealthExtent
+from analyzer.events.spans import text_span, value_spans
 from analyzer.events.tables import ExtentTable, Haul, ScalarTable, Tally
 from analyzer.events.tensors import one_number
 
@@ -55,7 +55,7 @@ Role = Literal["scalar", "health", "other"]
 Parse = Callable[[bytes], Any]
 Failures = tuple[type[Exception], ...]
 # Of one tag: steps, wall times, and what else a row has.
-PointRows: TypeAlias = "tuple[array[int], array[float], array[float]]"
+PointRows: TypeAlias = "tuple[array[int], array[float], array[float], dict[int, int]]"
 ExtentRows: TypeAlias = "tuple[array[int], array[float], array[int], array[int], array[int]]"
 
 
@@ -98,6 +98,15 @@ class Scanner:
         finally:
             self._busy.release()
 
+    def scan_mapped(self, descriptor: int, offset: int, end: int) -> int:
+        """Take in whole frames of a file without copying it, as far as that is possible.
+
+        Returns:
+            How many bytes were used up: none, for that is not possible here. The frames are left
+            for `scan` to take in.
+        """
+        return 0
+
     def take(self) -> Haul:
         """Return what was gathered since the last time, and forget it.
 
@@ -107,7 +116,13 @@ class Scanner:
         self._enter()
         try:
             points, extents = self._points, self._extents
-            scalars = ScalarTable(list(points), *_joined(list(points.values()), "qdd"))
+            starts, *columns = _joined(list(points.values()), "qdd")
+            exceeding = [
+                (int(start) + row, integer)
+                for start, rows in zip(starts, points.values(), strict=False)
+                for row, integer in rows[3].items()
+            ]
+            scalars = ScalarTable(list(points), starts, *columns, exceeding=exceeding)
             places = ExtentTable(list(extents), *_joined(list(extents.values()), "qdqqB"))
             haul = Haul(scalars, self._health, self._others, places, self._sessions)
             self._forget()
@@ -136,7 +151,7 @@ class Scanner:
         self._points: dict[str, PointRows] = {}
         self._extents: dict[str, ExtentRows] = {}
         self._others: dict[str, int] = {}
-        self._health: list[HealthBytes] = []
+        self._health: list[HealthExtent] = []
         self._sessions: list[tuple[int, int, int]] = []
 
     def _take_payload(self, payload: bytes, offset: int) -> None:
@@ -164,8 +179,13 @@ class Scanner:
             kind = value.WhichOneof("value")
             if kind == "simple_value":
                 self._add_point(event, value.tag, value.simple_value)
-            elif kind != "tensor" or not self._take_tensor(event, value):
-                self._role(value)
+                continue
+            role = self._role(value)
+            if kind == "tensor" and role == "health" and _is_text(value.tensor):
+                spans = value_spans(payload) if spans is None else spans
+                begin, size = text_span(payload, *spans[number])
+                self._health.append(HealthExtent(event.wall_time, event.step, offset + begin, size))
+            elif kind != "tensor" or not self._take_tensor(event, value, role):
                 self._others[value.tag] = self._others.get(value.tag, 0) + 1
                 rows = self._extents.setdefault(
                     value.tag, (array("q"), array("d"), array("q"), array("q"), array("B"))
@@ -179,24 +199,22 @@ class Scanner:
                     rows[3].append(size)
                     rows[4].append(KINDS[kind])
 
-    def _take_tensor(self, event: Any, value: Any) -> bool:
-        """Take in a tensor if it is one of ours or a single number; tell whether it was."""
-        role, tensor = self._role(value), value.tensor
-        if role == "health" and tensor.dtype == DT_STRING and tensor.string_val:
-            self._health.append(HealthBytes(event.wall_time, event.step, tensor.string_val[0]))
-            return True
-        if role == "scalar" and (number := one_number(tensor)) is not None:
+    def _take_tensor(self, event: Any, value: Any, role: Role) -> bool:
+        """Take in a tensor if it is a single number; tell whether it was."""
+        number = one_number(value.tensor) if role == "scalar" else None
+        if number is not None:
             self._add_point(event, value.tag, number)
-            return True
-        return False
+        return number is not None
 
     def _add_point(self, event: Any, tag: str, number: float) -> None:
         rows = self._points.get(tag)
         if rows is None:
-            rows = self._points[tag] = (array("q"), array("d"), array("d"))
+            rows = self._points[tag] = (array("q"), array("d"), array("d"), {})
+        if isinstance(number, int):
+            rows[3][len(rows[0])] = number
         rows[0].append(event.step)
         rows[1].append(event.wall_time)
-        rows[2].append(number)
+        rows[2].append(float(number))
 
     def _role(self, value: Any) -> Role:
         """Tell what a value is read as: writers may send metadata with a tag's first value only."""
@@ -214,6 +232,10 @@ def _event_parser() -> tuple[Parse, Failures]:
     # Text that is not UTF-8 is refused by the C implementations with the first of the two
     # errors, by the pure Python one with the second.
     return event_pb2.Event.FromString, (DecodeError, UnicodeDecodeError)
+
+
+def _is_text(tensor: Any) -> bool:
+    return bool(tensor.dtype == DT_STRING and tensor.string_val)
 
 
 def _role_by(metadata: Any) -> Role | None:

@@ -14,6 +14,10 @@ VARINT, FIXED64, BYTES, GROUP, END_GROUP, FIXED32 = range(6)
 WHAT: Final = frozenset(range(3, 10))
 SUMMARY: Final = 5
 VALUE: Final = 1
+# Numbers of summary.proto and tensor.proto: a Value's oneof by wire type, and a tensor's texts.
+ONEOF: Final = {2: FIXED32, 3: BYTES, 4: BYTES, 5: BYTES, 6: BYTES, 8: BYTES}
+TENSOR: Final = 8
+TEXTS: Final = 8
 
 Field = tuple[int, int, int]
 
@@ -34,16 +38,42 @@ def value_spans(payload: bytes) -> list[tuple[int, int]]:
     ]
 
 
+def text_span(payload: bytes, begin: int, size: int) -> tuple[int, int]:
+    """Return (offset in the payload, size) of the first text of a Value.
+
+    Raises:
+        ValueError: It holds none.
+    """
+    found: tuple[int, int] | None = None
+    held = 0
+    for number, wire, start, stop in _fields(payload, begin, begin + size):
+        if ONEOF.get(number) != wire:
+            continue
+        if number != held:
+            held, found = number, None
+        if number == TENSOR and found is None:
+            texts = (f for f in _messages(payload, start, stop) if f[0] == TEXTS)
+            found = next(((at, end - at) for _, at, end in texts), None)
+    if found is None:
+        raise ValueError("The value holds no text.")
+    return found
+
+
 def _messages(data: bytes, at: int, end: int) -> Iterator[Field]:
     """Yield (number, begin, end) of every length-delimited field."""
+    for number, wire, begin, stop in _fields(data, at, end):
+        if wire == BYTES:
+            yield number, begin, stop
+
+
+def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (number, wire type, begin, end) of every field."""
     while at < end:
-        tag, at = _varint(data, at)
+        tag, begin = _varint(data, at)
+        at = _after(data, begin, tag)
         if tag & 7 == BYTES:
-            size, at = _varint(data, at)
-            yield tag >> 3, at, at + size
-            at += size
-        else:
-            at = _after(data, at, tag)
+            begin = _varint(data, begin)[1]
+        yield tag >> 3, tag & 7, begin, at
 
 
 def _after(data: bytes, at: int, tag: int) -> int:

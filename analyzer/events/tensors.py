@@ -14,12 +14,17 @@ class Layout:
 
     size: int
     field: str
-    decode: Callable[[bytes], float]
+    decode: Callable[[bytes], float | int]
 
 
 def _packed(code: str, field: str) -> Layout:
     packed = struct.Struct("<" + code)
-    return Layout(packed.size, field, lambda content: float(packed.unpack(content)[0]))
+    return Layout(packed.size, field, lambda content: _number(packed.unpack(content)[0]))
+
+
+def _number(value: float) -> float | int:
+    """Return a float, or the integer itself where a float cannot hold it."""
+    return value if isinstance(value, int) and int(float(value)) != value else float(value)
 
 
 def _bfloat16(content: bytes) -> float:
@@ -45,11 +50,12 @@ LAYOUTS: Final[dict[int, Layout]] = {
 }
 
 
-def one_number(tensor: Any) -> float | None:
+def one_number(tensor: Any) -> float | int | None:
     """Return the only element of a numeric `TensorProto`, or None if it is anything else.
 
     A tensor of one element that carries none means 0, as tensorflow/core/framework/tensor.cc
-    reads it. Complex, quantised and sub-byte dtypes are no single numbers here.
+    reads it. An integer is returned where a float cannot hold it. Complex, quantised and sub-byte
+    dtypes are no single numbers here.
     """
     layout = LAYOUTS.get(tensor.dtype)
     shape = tensor.tensor_shape
@@ -64,4 +70,4 @@ def one_number(tensor: Any) -> float | None:
         return 0.0
     if layout.field == "half_val":
         return layout.decode(struct.pack("<H", typed[0] & 0xFFFF))
-    return float(typed[0])
+    return _number(typed[0])

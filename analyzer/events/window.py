@@ -3,35 +3,34 @@
 Laws:
 
 1. Nothing is asked for beyond the size that the file had when reading began.
-2. A file that shrinks meanwhile gives fewer bytes, and `size` says so. A mapped file would end
-   the process instead, and for a file in the page cache the copy costs a tenth of the scanning.
+2. A file that shrinks meanwhile gives fewer bytes, and `size` says so.
 3. Memory is CHUNK bytes, or the largest stretch asked for at once: one record.
 """
 
 from __future__ import annotations
 
-import errno
-import io
-import os
-from typing import BinaryIO, Final
+from typing import Final
+
+from analyzer.events.inlet import Inlet
 
 CHUNK: Final = 1 << 19
 
 
 class Window:
-    """The bytes of a stream around the place that is being read."""
+    """The bytes of a file around the place that is being read."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        """Look at `stream`, which must be able to seek.
-
-        Raises:
-            OSError: If the stream cannot be read.
-        """
-        self.size = stream.seek(0, os.SEEK_END)
-        self._stream = stream
-        self._buffer = memoryview(bytearray(max(1, min(CHUNK, self.size))))
+    def __init__(self, inlet: Inlet) -> None:
+        """Look at a file; nothing of it is read yet."""
+        self.size = inlet.size
+        self._inlet = inlet
+        self._buffer = memoryview(b"")
         self._at = 0
         self._filled = 0
+
+    @property
+    def descriptor(self) -> int:
+        """Return the operating system's number of the file; negative if it has none."""
+        return self._inlet.descriptor
 
     def view(self, offset: int, wanted: int) -> memoryview:
         """Return the bytes from `offset` on: at least `wanted`, fewer only where the file ends.
@@ -39,7 +38,7 @@ class Window:
         The view holds until the next call.
 
         Raises:
-            OSError: If the stream cannot be read.
+            OSError: If the file cannot be read.
         """
         begin = offset - self._at
         kept = self._filled - begin if 0 <= begin <= self._filled else 0
@@ -50,36 +49,39 @@ class Window:
             return self._buffer[:0]
         return self._buffer[begin : self._filled]
 
+    def peek(self, offset: int, size: int) -> bytes:
+        """Return up to `size` bytes from anywhere, and leave the window where it is.
+
+        Raises:
+            OSError: If the file cannot be read.
+        """
+        begin = offset - self._at
+        if begin >= 0 and begin + size <= self._filled:
+            return bytes(self._buffer[begin : begin + size])
+        data = bytearray(max(0, min(size, self.size - offset)))
+        filled = self._fill(offset, memoryview(data))
+        return bytes(data[:filled])
+
     def data_after(self, offset: int) -> int:
         """Return where the next bytes after `offset` lie that are more than a hole in the file."""
-        # The position of a buffered stream must not be moved behind its back.
-        if not isinstance(self._stream, io.FileIO) or not hasattr(os, "SEEK_DATA"):
-            return offset
-        try:
-            return os.lseek(self._stream.fileno(), offset, os.SEEK_DATA)
-        except OSError as error:
-            # ENXIO: a hole up to the end. Anything else: the file system does not say.
-            return self.size if error.errno == errno.ENXIO else offset
+        return self._inlet.data_after(offset)
 
     def _move(self, offset: int, begin: int, kept: int, wanted: int) -> None:
-        old = self._buffer
-        if wanted > len(old):
-            self._buffer = memoryview(bytearray(min(wanted, self.size - offset)))
+        old, rest = self._buffer, self.size - offset
+        if len(old) < min(max(wanted, CHUNK), rest):
+            self._buffer = memoryview(bytearray(min(max(wanted, CHUNK), rest)))
         self._buffer[:kept] = old[begin : begin + kept]
-        self._at, self._filled = offset, kept
-        self._stream.seek(offset + kept)
-        room = min(len(self._buffer), self.size - offset)
-        while self._filled < room:
-            count = self._fill(self._buffer[self._filled : room])
-            if not count:
-                self.size = offset + self._filled
-                break
-            self._filled += count
+        self._at = offset
+        room = min(len(self._buffer), rest)
+        self._filled = kept + self._fill(offset + kept, self._buffer[kept:room])
+        if self._filled < room:
+            self.size = offset + self._filled
 
-    def _fill(self, room: memoryview) -> int:
-        readinto = getattr(self._stream, "readinto", None)
-        if readinto is not None:
-            return readinto(room) or 0
-        data = self._stream.read(len(room))
-        room[: len(data)] = data
-        return len(data)
+    def _fill(self, offset: int, room: memoryview) -> int:
+        filled = 0
+        while filled < len(room):
+            count = self._inlet.fill(offset + filled, room[filled:])
+            if not count:
+                break
+            filled += count
+        return filled

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
@@ -12,7 +11,16 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from analyzer.report import Analysis, Evidence, FirstNonfinite, Report, Verdict
+from analyzer.report import Analysis, Evidence, Report, Verdict
+from analyzer.reporters.wording import (
+    MEANINGS,
+    NO_FINDING,
+    fact,
+    is_quiet,
+    printable,
+    taken_for,
+    where,
+)
 
 STYLES: Final = {
     "healthy": "green",
@@ -23,30 +31,17 @@ STYLES: Final = {
     "empty": "dim",
     "unreadable": "red",
 }
-MEANINGS: Final = {
-    "healthy": "nothing non-finite, and nothing that harms training",
-    "unhealthy": "finite, but something harms training",
-    "nonfinite": "training went non-finite",
-    "silent": "weights, gradients or data are non-finite while the logged loss stays finite",
-    "recovered": "something was non-finite, and came back",
-    "empty": "the event files hold nothing to judge",
-    "unreadable": "no event file of this run could be read",
-}
 
 
 def render(report: Report, console: Console) -> None:
     """Print the verdict on every run, the table of all runs first where there are several."""
     if len(report.analyses) > 1:
         console.print(_overview(report))
-    shown = [a for a in report.analyses if len(report.analyses) == 1 or not _is_quiet(a)]
+    shown = [a for a in report.analyses if len(report.analyses) == 1 or not is_quiet(a)]
     for analysis in shown:
         console.print(_run(analysis, report.log_dir))
     for problem in report.problems:
         console.print(_text(f"Left out: {problem}", style="yellow"))
-
-
-def _is_quiet(analysis: Analysis) -> bool:
-    return analysis.status in ("healthy", "empty") and analysis.complete and not analysis.notes
 
 
 def _overview(report: Report) -> Table:
@@ -68,12 +63,13 @@ def _overview(report: Report) -> Table:
 def _run(analysis: Analysis, log_dir: str) -> RenderableType:
     parts: list[RenderableType] = [_headline(analysis)]
     if analysis.first_nonfinite is not None:
-        parts.append(_facts(_where(analysis.first_nonfinite)))
+        parts.append(_facts(where(analysis.first_nonfinite)))
     if analysis.verdict is not None:
         parts.extend(_verdict(analysis.verdict))
     elif analysis.status == "healthy":
-        parts.append(_text("No NaN, no Inf, and no finding.", style="green"))
+        parts.append(_text(NO_FINDING, style="green"))
     parts.extend(_besides(analysis))
+    parts.extend(_taken_for(analysis))
     return Panel(
         Group(*parts),
         title=_text(
@@ -88,22 +84,6 @@ def _run(analysis: Analysis, log_dir: str) -> RenderableType:
 def _headline(analysis: Analysis) -> Text:
     line = _text(analysis.status.upper(), style=STYLES[analysis.status])
     return line.append(f"  {MEANINGS[analysis.status]}", style="default not bold")
-
-
-def _where(first: FirstNonfinite) -> list[tuple[str, str]]:
-    counted = "" if first.axis == "step" else "  (the tag's own count)"
-    before = (
-        "none: it is the first" if first.last_finite_step is None else str(first.last_finite_step)
-    )
-    rows = [
-        ("first bad step", f"{first.step}{counted}"),
-        ("last finite step", before),
-        ("phase", first.phase.value),
-        ("kind", {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}[first.kind]),
-    ]
-    if first.where:
-        rows.insert(3, ("where", first.where))
-    return rows
 
 
 def _facts(rows: list[tuple[str, str]]) -> RenderableType:
@@ -140,18 +120,10 @@ def _verdict(verdict: Verdict) -> list[RenderableType]:
     return parts
 
 
-def _evidence(fact: Evidence) -> Text:
-    place = f" of {fact.where}" if fact.where else ""
-    line = _text("- ").append(_text(f"{fact.signal}{place}", style="cyan"))
-    line.append(printable(f" at step {fact.step} {fact.claim} (recorded: "))
-    return line.append(number(fact.observed), style="bold").append(printable(f"): {fact.because}"))
-
-
-def number(value: float) -> str:
-    """Return a number as people write it; non-finite ones by name."""
-    if isfinite(value):
-        return f"{value:.6g}"
-    return "NaN" if value != value else ("+Inf" if value > 0 else "-Inf")
+def _evidence(evidence: Evidence) -> Text:
+    subject, claim, observed, because = fact(evidence)
+    line = _text("- ").append(_text(subject, style="cyan")).append(printable(claim))
+    return line.append(observed, style="bold").append(printable(because))
 
 
 def _besides(analysis: Analysis) -> list[RenderableType]:
@@ -171,11 +143,12 @@ def _besides(analysis: Analysis) -> list[RenderableType]:
     return parts
 
 
-def printable(text: str) -> str:
-    """Return text whose control characters are shown, not obeyed: names are any log's to choose."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+def _taken_for(analysis: Analysis) -> list[RenderableType]:
+    return [
+        part
+        for title, lines in taken_for(analysis)
+        for part in (_section(title), *(_text(f"- {line}", style="dim") for line in lines))
+    ]
 
 
 def _text(text: str, style: str = "") -> Text:

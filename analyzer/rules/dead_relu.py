@@ -29,7 +29,7 @@ from __future__ import annotations
 from typing import Final
 
 from analyzer.derived import Progress
-from analyzer.evidence import ZERO, Case, Evidence
+from analyzer.evidence import ZERO, Case, Evidence, equal
 from analyzer.findings import Answer, Finding, RuledOut
 from analyzer.rules._divergence import excesses
 from analyzer.rules._rule import Remedy, Rule
@@ -55,7 +55,7 @@ def check(case: Case) -> Answer:
     fact = case.at(step).shows(Signal.OUTPUT_MAX_ABS, ZERO, where=where, because=because)
     if fact is None:
         return None
-    facts = [fact, *_no_gradient(case, step)]
+    facts = [fact, *_all_off(case, step, where), *_no_gradient(case, step)]
     excess = excesses(case)
     confidence = 0.55 if max(excess.rate, excess.features) >= ANOTHER else 0.9
     summary = (
@@ -88,6 +88,12 @@ def _began_at_zero(case: Case, where: str) -> bool:
     return case.at(case.first_step).recorded(Signal.WEIGHT_NORM, kernel) == 0
 
 
+def _all_off(case: Case, step: int, where: str) -> list[Evidence]:
+    because = "no row of many steps in a row, not of this one alone, gave anything"
+    fact = case.at(step).shows(Signal.DEAD_FRACTION, equal(1.0), where=where, because=because)
+    return [] if fact is None else [fact]
+
+
 def _no_gradient(case: Case, step: int) -> list[Evidence]:
     places = case.health.places(Signal.GRADIENT_NORM)
     because = "the first layer gets no gradient at all"
@@ -111,9 +117,8 @@ RULE: Final = Rule(
         ),
         Remedy(
             "Lower the learning rate, and begin with the initializer of ReLU and a bias of 0.",
-            "keras.layers.Dense(\n"
-            '    64, activation="relu", kernel_initializer="he_normal", bias_initializer="zeros"\n'
-            ")",
+            'start = {"kernel_initializer": "he_normal", "bias_initializer": "zeros"}\n'
+            'x = keras.layers.Dense(64, activation="relu", **start)(hidden)',
         ),
     ),
 )

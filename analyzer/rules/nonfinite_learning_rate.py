@@ -79,7 +79,7 @@ RULE: Final = Rule(
         Remedy(
             "In a schedule of your own, keep divisors away from 0 and clip the result.",
             "def rate(epoch, current):\n"
-            "    return float(np.clip(1e-2 / max(epoch, 1), 1e-6, 1e-2))\n\n"
+            "    return float(np.clip(1e-2 / max(epoch, 1), 1e-6, 1e-2))\n\n\n"
             "callback = keras.callbacks.LearningRateScheduler(rate)",
         ),
     ),

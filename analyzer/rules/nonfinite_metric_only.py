@@ -29,11 +29,11 @@ import numpy as np
 
 from analyzer.evidence import NOT_FINITE, Case, Evidence
 from analyzer.findings import Answer, Finding
-from analyzer.roles import Role, role_of
+from analyzer.roles import Role
 from analyzer.rules._rule import Remedy, Rule
 
 CAUSE: Final = "nonfinite-metric-only"
-METRICS: Final = (Role.OTHER, Role.ACCURACY)
+METRICS: Final = (Role.OTHER, Role.ACCURACY, Role.METRIC, Role.SENTINEL)
 
 
 def check(case: Case) -> Answer:
@@ -41,7 +41,7 @@ def check(case: Case) -> Answer:
     if case.trouble is not None:
         return None
     bad = {tag: s for tag, s in case.scalars.items() if not np.isfinite(s.values).all()}
-    if not bad or any(role_of(tag) not in METRICS for tag in bad):
+    if not bad or any(case.role(tag) not in METRICS for tag in bad):
         return None
     tag, series = next(iter(bad.items()))
     index = int(np.flatnonzero(~np.isfinite(series.values))[0])

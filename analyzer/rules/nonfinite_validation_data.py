@@ -30,7 +30,7 @@ import numpy as np
 
 from analyzer.evidence import Case, Evidence
 from analyzer.findings import Answer, CannotTell, Finding, RuledOut
-from analyzer.roles import Role, role_of
+from analyzer.roles import Role
 from analyzer.rules._places import is_own_layer
 from analyzer.rules._rule import Remedy, Rule
 
@@ -45,7 +45,7 @@ def check(case: Case) -> Answer:
     found = [
         (tag, series)
         for tag, series in case.scalars.items()
-        if role_of(tag) is Role.VALIDATION_LOSS and not np.isfinite(series.values).all()
+        if case.role(tag) is Role.VALIDATION_LOSS and not np.isfinite(series.values).all()
     ]
     if not found:
         return None

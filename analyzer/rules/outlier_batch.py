@@ -113,7 +113,7 @@ RULE: Final = Rule(
         ),
         Remedy(
             "Clip the gradient's norm, and use a loss that does not square large errors.",
-            "model.compile(keras.optimizers.Adam(1e-3, global_clipnorm=1.0), loss='huber')",
+            'model.compile(keras.optimizers.Adam(1e-3, global_clipnorm=1.0), loss="huber")',
         ),
     ),
 )

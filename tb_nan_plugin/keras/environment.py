@@ -27,7 +27,11 @@ def describe(
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
         "devices": sorted({d.device_type for d in tf.config.list_logical_devices()}),
+        "device_names": _device_names(),
+        "strategy": type(model.distribute_strategy).__name__,
+        "replicas": int(model.distribute_strategy.num_replicas_in_sync),
         "model": model.name,
+        "parameters": int(model.count_params()) if model.built else None,
         "jit_compile": bool(model.jit_compile),
         "run_eagerly": bool(model.run_eagerly),
         "steps_per_execution": int(model.steps_per_execution),
@@ -41,6 +45,12 @@ def describe(
     }
 
 
+def _device_names() -> list[str]:
+    """Return what the accelerators are called by their makers."""
+    details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
+    return [str(d.get("device_name", "GPU")) for d in details]
+
+
 def _optimizer(optimizer: Any) -> dict[str, Any]:
     if optimizer is None:
         return {}
@@ -52,7 +62,14 @@ def _optimizer(optimizer: Any) -> dict[str, Any]:
         "base": _keras_class(inner),
         "settings": settings,
         "loss_scaling": inner is not optimizer,
+        "schedule": _schedule(inner),
     }
+
+
+def _schedule(optimizer: Any) -> str:
+    rate = getattr(optimizer, "_learning_rate", None)
+    scheduled = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
+    return type(rate).__name__ if scheduled else ""
 
 
 def _keras_class(optimizer: Any) -> str:
@@ -92,5 +109,7 @@ def _layer(layer: Any, model: Any) -> dict[str, Any]:
         "class": type(layer).__name__,
         "builtin": type(layer).__module__.split(".")[0] == "keras",
         "activation": activation_of(layer),
+        "dtype": str(layer.dtype_policy.name),
+        "trainable": bool(layer.trainable),
         "parameters": int(layer.count_params()) if layer.built else None,
     }

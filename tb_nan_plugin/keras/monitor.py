@@ -92,7 +92,7 @@ class NaNMonitor(keras.callbacks.Callback):
         """Write what is waiting, and the epoch's own figures."""
         session = self._session
         if session is not None:
-            self._guarded("record", session.drain)
+            self._guarded("record", lambda: session.drain(ending=True))
             self._guarded("record", lambda: session.write_epoch(epoch, logs or {}))
             self._tell()
 
@@ -143,7 +143,7 @@ class NaNMonitor(keras.callbacks.Callback):
         session, self._session = self._session, None
         if session is None:
             return
-        self._guarded("write the last steps", session.drain)
+        self._guarded("write the last steps", lambda: session.drain(ending=True))
         self._next_step = session.next_step
         self._guarded("close the event file", session.close)
         if session.trouble is not None and not self._told:

@@ -35,8 +35,17 @@ def activation_of(layer: Any) -> str:
     """Return the name of the layer's activation function, "" if it has none."""
     activation = getattr(layer, "activation", None)
     if activation is None:
-        return {"Softmax": "softmax", "ReLU": "relu"}.get(type(layer).__name__, "")
+        return _of_its_own(layer)
     return str(getattr(activation, "__name__", type(activation).__name__)).lower()
+
+
+def _of_its_own(layer: Any) -> str:
+    if isinstance(layer, keras.layers.ReLU):
+        if layer.negative_slope or layer.threshold:
+            return "leaky_relu"
+        return "relu6" if layer.max_value == 6 else "relu"
+    known = {"ELU": "elu", "LeakyReLU": "leaky_relu", "PReLU": "prelu", "Softmax": "softmax"}
+    return known.get(type(layer).__name__, "")
 
 
 def by_name(structure: Any, word: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tb_nan_plugin.keras.loss_parts import LossParts
 from tb_nan_plugin.keras.naming import (
     activation_of,
     by_name,
@@ -38,6 +39,7 @@ class Observer:
         ring: Where the rows go.
         output_places: For each of the model's outputs, the layer call that made it, if one did.
         unobserved: What could not be measured, with the reason.
+        optimizers: Every optimizer that the model holds, by name; "" for the only one.
         batch: Dtype and shape of every input, target and prediction, by role and name.
     """
 
@@ -50,16 +52,25 @@ class Observer:
         self._row: Row | None = None
         self._outputs: list[activations.LayerOutput] = []
         self._calls: Counter[str] = Counter()
+        self._activations: dict[str, str] = {}
         self._seen: dict[int, tuple[Any, str]] = {}
         self._loss_seen = False
-        self._optimizers = _optimizers(model)
+        self._idle = activations.IdleUnits()
+        self._targets: dict[str, Any] = {}
+        self.optimizers = _optimizers(model)
+        on_gpu = bool(tf.config.list_logical_devices("GPU"))
+        self._slow_squares = bool(model.jit_compile) and not on_gpu
+        self._parts = LossParts(model, patches)
         self._patch(patches)
 
     def _patch(self, patches: Patches) -> None:
         for layer in self._model._flatten_layers(include_self=False):
             if type(layer).__name__ not in _RESHAPING:
                 patches.set(layer, "call", self._layer_call(layer))
-        for name, found in self._optimizers.items():
+            if isinstance(layer, (keras.layers.GRU, keras.layers.LSTM)):
+                gates = f"gates of {layer_place(layer, self._model)}"
+                self.unobserved[gates] = "they live inside the loop over the time steps"
+        for name, found in self.optimizers.items():
             patches.set(found, "apply", self._apply(name, found))
         patches.set(self._model, "compute_loss", self._compute_loss())
         patches.set(self._model, "train_step", self._train_step())
@@ -92,6 +103,7 @@ class Observer:
                 self._measure_batch(row, args[0] if args else next(iter(kwargs.values())))
             with self._reporting("weights"):
                 weights.measure(row, self.variables)
+            self._settle(row)
             try:
                 result = original(*args, **kwargs)
             except BaseException:
@@ -103,9 +115,10 @@ class Observer:
         return train_step
 
     def _open(self) -> Row:
-        self._row = Row()
+        self._row = Row(slow_squares=self._slow_squares)
         self._outputs, self._seen, self._loss_seen = [], {}, False
         self._calls.clear()
+        self._parts.forget()
         return self._row
 
     def _close(self, row: Row, result: Any) -> None:
@@ -113,18 +126,25 @@ class Observer:
         if not self._loss_seen and isinstance(result, dict) and "loss" in result:
             with self._reporting("loss"):
                 loss.measure_loss(row, result["loss"])
+        self._settle(row)
         self._row = None
         self._seen = {}
         self.ring.write(row)
+
+    def _settle(self, row: Row) -> None:
+        with self._reporting("what is not finite"):
+            row.settle()
 
     def _open_row(self) -> Row | None:
         return self._row if self._row is not None and self._row.is_open_here() else None
 
     def _measure_batch(self, row: Row, data: Any) -> None:
-        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
         features, wanted = by_name(x, "input"), by_name(y, "output")
         self.batch["inputs"], self.batch["targets"] = _makes(features), _makes(wanted)
+        self._targets = wanted
         inputs.measure(row, features)
+        inputs.measure_sample_weights(row, by_name(weight, "output"))
         targets.measure(row, wanted)
 
     def _layer_call(self, layer: Any) -> Callable[..., Any]:
@@ -154,12 +174,13 @@ class Observer:
                 continue
             name = f"{place} (output {number})" if len(tensors) > 1 else place
             self._seen[id(tensor)] = (tensor, name)  # held, so that the id stays its own
+            self._activations[name] = activation
             self._outputs.append(activations.LayerOutput(name, activation, values))
 
     def _measure_outputs(self, row: Row) -> None:
         outputs, self._outputs = self._outputs, []
         with self._reporting("layer outputs"):
-            activations.measure(row, outputs)
+            activations.measure(row, outputs, self._idle)
 
     def _compute_loss(self) -> Callable[..., Any]:
         original = self._model.compute_loss
@@ -176,12 +197,21 @@ class Observer:
                     self.batch["predictions"] = _makes(predictions)
                     loss.measure_predictions(row, predictions)
                     self._remember_outputs(predictions)
+                    self._measure_true_classes(row, predictions)
                 with self._reporting("loss"):
                     loss.measure_loss(row, result)
                     self._loss_seen = True
+                    loss.measure_parts(row, self._parts.outputs, self._parts.penalties)
+                self._settle(row)
             return result
 
         return compute_loss
+
+    def _measure_true_classes(self, row: Row, predictions: dict[str, Any]) -> None:
+        for name, tensor in predictions.items():
+            activation = self._activations.get(self.output_places.get(name, ""), "")
+            if name in self._targets:
+                loss.measure_true_class(row, name, activation, self._targets[name], tensor)
 
     def _remember_outputs(self, predictions: dict[str, Any]) -> None:
         for name, tensor in predictions.items():
@@ -198,6 +228,7 @@ class Observer:
                 self._measure_outputs(row)
                 with self._reporting("gradients"):
                     self._measure_update(row, name, found, list(grads), trainable_variables)
+                self._settle(row)
             return original(grads, trainable_variables)
 
         return apply
@@ -210,7 +241,7 @@ class Observer:
         names = {id(v): place for place, v in self.variables.items()}
         found_names = [names.get(id(v), variable_place(v, self._model)) for v in variables]
         pairs = list(zip(found_names, grads, strict=True))
-        gradients.measure(row, pairs, optimizer.loss_scale(found))
+        gradients.measure(row, name, pairs, optimizer.loss_scale(found), found)
         optimizer.measure(row, name, found)
 
 

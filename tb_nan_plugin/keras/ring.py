@@ -11,7 +11,7 @@ import tensorflow as tf
 from tb_nan_plugin.probes._probe import Row
 from tb_nan_plugin.record import Column
 
-MOST_ROWS: Final = 256
+MOST_ROWS: Final = 2048
 MOST_BYTES: Final = 4 << 20  # of device memory, unless one execution of the step needs more
 SPARE_COLUMNS: Final = 64
 
@@ -47,15 +47,16 @@ class Ring:
         if self._rows is None:
             self._allocate(row)
         self._make_room(row)
-        position = {column: i for i, column in reversed(list(enumerate(row.columns)))}
-        order = [position.get(column, 0) for column in self.columns]
-        values = row.packed()
+        pieces = row.packed()
         if list(self.columns) != row.columns:
-            values = tf.gather(values, order)
-        padding = tf.zeros([int(self._rows.shape[1]) - 1 - len(self.columns)])
-        packed = tf.concat([[float(self._number_of(row))], values, padding], axis=0)
-        slot = tf.cast(self._count % self.capacity, tf.int32)
-        self._rows.scatter_nd_update([[slot]], [packed])
+            position = {column: i for i, column in reversed(list(enumerate(row.columns)))}
+            order = [position.get(column, 0) for column in self.columns]
+            pieces = [tf.gather(tf.concat(pieces, axis=0), order)]
+        padding = int(self._rows.shape[1]) - 1 - len(self.columns)
+        number = tf.constant([float(self._number_of(row))])
+        packed = tf.concat([number, *pieces, tf.zeros([padding])], axis=0)
+        slot = self._count % self.capacity
+        self._rows.scatter_update(tf.IndexedSlices(packed, slot))
         with tf.control_dependencies([packed]):  # a step whose batch never came is no step
             self._count.assign_add(1)
 

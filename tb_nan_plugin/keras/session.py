@@ -15,7 +15,7 @@ from tb_nan_plugin.keras.environment import describe
 from tb_nan_plugin.keras.observer import Observer
 from tb_nan_plugin.keras.patches import Patches
 from tb_nan_plugin.keras.ring import Ring
-from tb_nan_plugin.probes import weights
+from tb_nan_plugin.probes import optimizer, weights
 from tb_nan_plugin.record import Column, Manifest, pack_manifest, pack_rows
 from tb_nan_plugin.signals import Signal
 from tb_nan_plugin.summary import EventFile, health_event, scalar_event
@@ -24,6 +24,8 @@ from tb_nan_plugin.trouble import Trouble, first_trouble
 # A process that is killed loses what the ring has not handed over: at most this long, or the steps
 # of one execution if those take longer.
 FLUSH_SECONDS: Final = 1.0
+# The optimizer's state may be several times the weights: it is read through this often.
+STATE_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Session:
         self._every_step = every_step
         self._steps_per_execution = int(model.steps_per_execution)
         self._executions: list[float] = []
-        self._last_drain = time.monotonic()
+        self._last_drain = self._last_state = time.monotonic()
         self._manifest: Manifest | None = None
         self._patches = Patches()
         self._ring = Ring(self._steps_per_execution)
@@ -100,18 +102,19 @@ class Session:
         if self._every_step or late or waiting > self._ring.capacity:
             self.drain()
 
-    def drain(self) -> None:
+    def drain(self, *, ending: bool = False) -> None:
         """Move the rows of the ring into the event file and look at them.
 
         The weights as the last of these steps left them are looked at, too: the step that would
-        find them bad may never come.
+        find them bad may never come. So is, `ending` or now and then, the optimizer's state.
         """
         rows = self._take()
         self._last_drain = time.monotonic()
         if len(rows.steps) == 0:
             return
-        rows = self._with_final_weights(rows)
-        manifest = self._current_manifest()
+        rows = self._with_final_weights(rows, ending=ending)
+        manifest, order = self._current_manifest()
+        rows = replace(rows, values=rows.values[:, order], present=rows.present[:, order])
         block = pack_rows(manifest, rows.steps, rows.wall_times, rows.values, rows.present)
         last, now = int(rows.steps[-1]), float(rows.wall_times[-1])
         if self._manifest is None or self._manifest.id != manifest.id:
@@ -140,8 +143,10 @@ class Session:
             times = np.concatenate([times, np.full(n - len(times), times[-1])])
         return _Rows(steps, times[:n].astype(np.float64), values, present)
 
-    def _current_manifest(self) -> Manifest:
-        columns = (*self._ring.columns, *_final_columns(self._observer.variables))
+    def _current_manifest(self) -> tuple[Manifest, list[int]]:
+        """Return what the rows hold, and how to bring their numbers into causal order."""
+        columns = [*self._ring.columns, *_final_columns(self._observer)]
+        order = sorted(range(len(columns)), key=lambda i: _phase(columns[i]))
         unobserved = {
             **self._observer.unobserved,
             **{
@@ -149,18 +154,26 @@ class Session:
                 for c in self._ring.dropped
             },
         }
-        return Manifest(
-            columns,
-            describe(self._model, self._observer.batch, self._observer.output_places, unobserved),
+        facts = describe(
+            self._model, self._observer.batch, self._observer.output_places, unobserved
         )
+        return Manifest(tuple(columns[i] for i in order), facts), order
 
-    def _with_final_weights(self, rows: _Rows) -> _Rows:
+    def _with_final_weights(self, rows: _Rows, *, ending: bool) -> _Rows:
         variables = self._observer.variables
-        values = np.zeros((len(rows.steps), 3 * len(variables)), np.float32)
+        columns = _final_columns(self._observer)
+        values = np.zeros((len(rows.steps), len(columns)), np.float32)
         present = np.zeros(values.shape, np.bool_)
         if variables:
-            values[-1] = np.asarray(weights.count_nonfinite(variables)).T.reshape(-1)
-            present[-1] = True
+            values[-1, : 3 * len(variables)] = np.asarray(
+                weights.count_nonfinite(variables)
+            ).reshape(-1)
+            present[-1, : 3 * len(variables)] = True
+        if ending or time.monotonic() - self._last_state >= STATE_SECONDS:
+            self._last_state = time.monotonic()
+            for i, one in enumerate(self._observer.optimizers.values(), 3 * len(variables)):
+                values[-1, i] = float(optimizer.count_nonfinite(one.variables))
+                present[-1, i] = True
         return replace(
             rows,
             values=np.concatenate([rows.values, values], axis=1),
@@ -199,6 +212,12 @@ def _build_optimizer(model: Any) -> None:
         optimizer.build(model.trainable_variables)
 
 
-def _final_columns(variables: dict[str, Any]) -> list[Column]:
+def _final_columns(observer: Observer) -> list[Column]:
     signals = (Signal.UPDATED_NAN, Signal.UPDATED_POSINF, Signal.UPDATED_NEGINF)
-    return [Column(signal.value, name) for signal in signals for name in variables]
+    of_variables = [Column(signal.value, name) for signal in signals for name in observer.variables]
+    state = Signal.OPTIMIZER_STATE_NONFINITE.value
+    return [*of_variables, *(Column(state, name) for name in observer.optimizers)]
+
+
+def _phase(column: Column) -> int:
+    return Signal(column.signal).quantity.phase.order

@@ -1,4 +1,4 @@
-"""The batch as it enters the step: features, and how many rows there are."""
+"""The batch as it enters the step: features, how many rows there are, and what they weigh."""
 
 from __future__ import annotations
 
@@ -24,3 +24,9 @@ def measure(row: Row, features: dict[str, Any]) -> None:
             break
     for name, tensor in features.items():
         measure_columns(row, "input", f"{name} feature".lstrip(), tensor)
+
+
+def measure_sample_weights(row: Row, weights: dict[str, Any]) -> None:
+    """Add the columns of every sample weight; the only one has the name ""."""
+    for name, tensor in weights.items():
+        measure_columns(row, "sample_weight", f"{name} sample weight".lstrip(), tensor)

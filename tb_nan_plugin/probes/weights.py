@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tb_nan_plugin.probes._probe import Row, counts_if_suspect, norms
+from tb_nan_plugin.probes._probe import Row, count_signals, counts, halved_squares
 from tb_nan_plugin.signals import Signal
 
 
@@ -21,12 +21,17 @@ def measure(row: Row, variables: Mapping[str, Any]) -> None:
         return
     places = list(variables)
     values = [tf.convert_to_tensor(v) for v in variables.values()]
-    sizes = norms(values)
-    row.add(Signal.WEIGHT_NORM, places, sizes)
-    row.add_counts("weight", places, counts_if_suspect(values, sizes))
+    halves = halved_squares(row, values)
+    row.add_norms(Signal.WEIGHT_NORM, places, halves)
+    row.watch(count_signals("weight"), places, None, lambda: counts(values), tf.add_n(halves))
 
 
 def count_nonfinite(variables: Mapping[str, Any]) -> tf.Tensor:
-    """Return counts of NaN, +Inf and -Inf of every variable, shape (len(variables), 3)."""
+    """Return counts of NaN, +Inf and -Inf of every variable, shape (3, len(variables))."""
     values = [tf.convert_to_tensor(v) for v in variables.values()]
-    return counts_if_suspect(values, norms(values))
+    halves = tf.add_n([tf.cast(tf.nn.l2_loss(v), tf.float32) for v in values])
+    return tf.cond(
+        tf.math.is_finite(halves),
+        lambda: tf.zeros([3, len(values)]),
+        lambda: counts(values),
+    )

@@ -56,6 +56,18 @@ def test_the_threshold_is_nonfinite_unless_told(tmp_path: Path) -> None:
     assert invoke(tmp_path).exit_code == 1
 
 
+def test_runs_of_one_training_are_one_unless_told_otherwise(tmp_path: Path) -> None:
+    for name in ("train", "validation"):
+        write(tmp_path / name, event_file(scalars={"epoch_loss": [1.0, 0.5]}))
+
+    joined = json.loads(invoke(tmp_path, "--json").output)["runs"]
+    apart = json.loads(invoke(tmp_path, "--json", "--no-group").output)["runs"]
+
+    assert [run["run"] for run in joined] == ["."]
+    assert [part["run"] for part in joined[0]["parts"]] == ["train", "validation"]
+    assert [(run["run"], run["parts"]) for run in apart] == [("train", []), ("validation", [])]
+
+
 def test_one_unreadable_run_among_others_is_no_failure(tmp_path: Path) -> None:
     write_run("unreadable", tmp_path / "a")
     write_run("healthy", tmp_path / "b")
@@ -226,3 +238,42 @@ def test_what_may_not_be_read_is_said_in_one_sentence(closed: str) -> None:
         assert "may not be read by this user" in result.stderr
     else:
         assert "unreadable. The file cannot be read: Permission denied." in result.stdout
+
+
+def test_markdown_is_alone_on_stdout(tmp_path: Path) -> None:
+    write_run("scalars-nonfinite", tmp_path / "run")
+
+    result = run_module(tmp_path, "--markdown")
+
+    assert result.returncode == 1
+    assert result.stderr == ""
+    assert result.stdout.startswith("# ")
+
+
+def test_a_page_is_written_beside_what_is_printed(tmp_path: Path) -> None:
+    write_run("scalars-nonfinite", tmp_path / "logs" / "run")
+    page = tmp_path / "report.html"
+
+    result = invoke(tmp_path / "logs", "--html", page, "--json")
+
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["runs"][0]["status"] == "nonfinite"
+    assert page.read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_a_page_that_cannot_be_written_is_an_error_that_names_option_and_file(
+    tmp_path: Path,
+) -> None:
+    write_run("healthy", tmp_path / "logs" / "run")
+    page = tmp_path / "missing" / "report.html"
+
+    result = run_module(tmp_path / "logs", "--html", page)
+
+    assert result.returncode == 2
+    assert is_one_sentence(result.stderr)
+    assert "--html" in result.stderr
+    assert str(page) in result.stderr
+
+
+def test_two_forms_at_once_are_wrong_usage(tmp_path: Path) -> None:
+    assert invoke(tmp_path, "--json", "--markdown").exit_code == 2

@@ -11,6 +11,7 @@ import pytest
 
 from analyzer.report import Report, analyze
 from analyzer.reporters import as_json
+from tb_nan_plugin.signals import Phase
 
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
 FOLDERS = sorted(p.name for p in CORPUS.iterdir() if p.is_dir()) if CORPUS.is_dir() else []
@@ -112,6 +113,17 @@ def test_a_healthy_training_among_failures_is_healthy(tmp_path: Path) -> None:
     assert (analysis.status, analysis.verdict, analysis.notes) == ("healthy", None, ())
 
 
+def test_an_infinity_that_training_survived_is_not_where_it_failed() -> None:
+    directory = CORPUS / next(t["file"] for t in truths() if "Normal_7" in t["file"])
+
+    (analysis,) = analyze(directory.parents[1]).analyses
+
+    assert [Path(run).name for run, _ in analysis.parts] == ["train", "test"]
+    assert analysis.first_nonfinite is not None
+    assert analysis.first_nonfinite.step == 20
+    assert (analysis.first_nonfinite.kind, analysis.first_nonfinite.phase) == ("nan", Phase.LOSS)
+
+
 @pytest.mark.parametrize("part", ["Normal_7", "version_16"])
 def test_a_training_whose_losses_all_broke_names_the_first_of_them(part: str) -> None:
     known = next(t for t in truths() if part in t["file"] and t["first_nonfinite"])
@@ -153,7 +165,70 @@ def test_files_that_are_no_event_files_are_told_so() -> None:
 def test_a_loss_that_is_infinite_once_by_design_does_not_fail_a_healthy_run() -> None:
     file = next(t["file"] for t in truths() if "Normal_2" in t["file"])
 
-    (analysis,) = analyze((CORPUS / file).parent).analyses
+    (analysis,) = analyze((CORPUS / file).parents[1]).analyses
 
-    assert analysis.status in {"healthy", "recovered"}
-    assert not Report("", (analysis,)).fails("nonfinite")
+    assert (analysis.status, analysis.verdict, analysis.findings) == ("healthy", None, ())
+    assert len(analysis.parts) == 2
+    assert any("1. Unsupervised loss is -Inf" in note for note in analysis.notes)
+    assert not Report("", (analysis,)).fails("unhealthy")
+
+
+DIALECTS = {
+    "5chm33+trading-bot": {"stable-baselines3", "Ray Tune"},
+    "AguLeon+LoRA_RoBERTa_AGNews": {"Hugging Face Trainer"},
+    "Algo-ryth-mix+ML-Agents-Hide-And-Seek": {"ML-Agents"},
+    "Dodsaren+weather-predder": {"PyTorch Lightning"},
+    "Ghailen-Ben-Achour+detectron2_detection": {"Detectron2"},
+    "Hu-l+inverted-pendulum-ppo": {"stable-baselines3"},
+    "IBM+LongAnswer": {"PyTorch Lightning"},
+    "NatashaGreenough+NinjaRevenger_yolov5": {"YOLO"},
+    "ahmadazim+scRNA_MLclass": {"a writer of its own"},
+    "firas-ben-thayer+ECG-Classification": {"Keras TensorBoard callback"},
+    "ldebris+Rossman": {"Keras TensorBoard callback"},
+}
+
+
+@pytest.mark.parametrize("folder", DIALECTS)
+def test_the_writer_is_known(folder: str) -> None:
+    assert {a.dialect for a in analyze(CORPUS / folder).analyses} == DIALECTS[folder]
+
+
+@pytest.mark.parametrize(
+    ("folder", "tag", "role"),
+    [
+        ("5chm33+trading-bot", "ray/tune/mean_reward", "sentinel"),
+        ("5chm33+trading-bot", "train/critic_loss", "training_loss"),
+        ("AguLeon+LoRA_RoBERTa_AGNews", "eval/loss", "validation_loss"),
+        ("AguLeon+LoRA_RoBERTa_AGNews", "train/grad_norm", "gradient_norm"),
+        ("Algo-ryth-mix+ML-Agents-Hide-And-Seek", "Policy/Learning Rate", "learning_rate"),
+        ("Dodsaren+weather-predder", "MAE_val", "metric"),
+        ("Ghailen-Ben-Achour+detectron2_detection", "bbox/APs", "metric"),
+        ("Ghailen-Ben-Achour+detectron2_detection", "eta_seconds", "other"),
+        ("Jan1995+Mnist", "layer/weights/summaries/mean", "weight_statistic"),
+        ("NatashaGreenough+NinjaRevenger_yolov5", "val/box_loss", "validation_loss"),
+        ("ahmadazim+scRNA_MLclass", "cost", "training_loss"),
+    ],
+)
+def test_the_role_of_a_tag_is_shown(folder: str, tag: str, role: str) -> None:
+    printed = json.loads(as_json.render(analyze(CORPUS / folder)))
+
+    found = {use["role"] for run in printed["runs"] for use in run["tags"] if use["tag"] == tag}
+    assert found == {role}
+
+
+def test_halves_of_a_training_are_one_and_separate_trainings_are_not() -> None:
+    for folder, runs in (
+        ("SamuelkohP04+Deep-Learning-Sentimental-Analysis-for-Google-Play-Reviews", [2]),
+        ("Larsterbraak+TimeGAN", [2, 2, 0]),
+        ("Dodsaren+weather-predder", [0, 0]),
+        ("IncludeArthur+drl-energy-orchestrator", [0, 0]),
+        ("5chm33+trading-bot", [0, 0]),
+    ):
+        assert [len(a.parts) for a in analyze(CORPUS / folder).analyses] == runs
+
+
+def test_a_folder_apart_from_its_other_half_is_judged_as_before() -> None:
+    report = analyze(CORPUS / "Larsterbraak+TimeGAN", group=False)
+
+    assert len(report.analyses) == 5
+    assert not any(a.parts for a in report.analyses)

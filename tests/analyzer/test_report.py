@@ -12,6 +12,7 @@ import pytest
 
 from analyzer.report import FAILING, Report, Watch, analyze
 from analyzer.reporters import as_json
+from analyzer.roles import Role
 from tests.analyzer.events import wire
 from tests.analyzer.reported import STATUSES, report_on, write_run
 from tests.analyzer.runs import event_file, write
@@ -86,8 +87,40 @@ def test_a_report_says_where_the_run_begins_and_ends(tmp_path: Path) -> None:
         "kind": "nan",
         "tag": "input_nan",
         "axis": "step",
+        "earliest_step": 13,
+        "counts": "training batches, counted from 0",
+        "part": "",
     }
     assert [(s["status"], s["events"]) for s in run["sources"]] == [("ok", 3)]
+
+
+def test_a_report_says_what_each_tag_was_taken_for(tmp_path: Path) -> None:
+    (run,) = as_printed(report_on(tmp_path, "scalars-silent"))["runs"]
+
+    assert run["dialect"] == "Hugging Face Trainer"
+    assert run["parts"] == []
+    assert run["tags"] == [
+        {
+            "name": tag,
+            "tag": tag,
+            "part": "scalars-silent",
+            "role": role,
+            "counts": "iterations of the optimizer",
+            "points": 2,
+            "nonfinite": bad,
+        }
+        for tag, role, bad in (
+            ("train/loss", "training_loss", 0),
+            ("train/grad_norm", "gradient_norm", 1),
+        )
+    ]
+    assert run["first_nonfinite"]["part"] == "scalars-silent"
+
+
+def test_every_role_is_in_the_schema() -> None:
+    roles = SCHEMA["$defs"]["tag"]["properties"]["role"]["enum"]
+
+    assert set(roles) == {role.value for role in Role}
 
 
 def test_a_torn_file_makes_the_report_incomplete(tmp_path: Path) -> None:

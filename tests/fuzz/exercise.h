@@ -46,7 +46,7 @@ static int memalign_or_fail(void **p, size_t by, size_t size) {
     } while (0)
 
 #define HELD_EACH 32
-#define HELD_ALWAYS ((size_t)1 << 15)
+#define HELD_ALWAYS (((size_t)1 << 15) + MEMOS * sizeof(Memo))
 
 enum { WHOLE, PIECES, FRAMES, STARVED, WAYS };
 
@@ -81,17 +81,26 @@ static void hear_points(Listener *to) {
     size_t count = scan->points.count, tags = scan->point_tags.count;
     int64_t *starts = room(tags + 1, 8), *steps = room(count, 8);
     double *walls = room(count, 8), *values = room(count, 8);
+    uint64_t *integers = room(count, 8);
     split_points(scan, starts, steps, walls, values);
     CLAIM(starts[0] == 0 && starts[tags] == (int64_t)count);
+    for (size_t i = 0; i < scan->exceeding.count; i++) {
+        int64_t place = scan->exceeding.places.items[i], integer = scan->exceeding.integers.items[i];
+        int is_signed = scan->exceeding.kinds.items[i] == 1;
+        CLAIM(place >= 0 && place < (int64_t)count && integers[place] == 0 && integer != 0);
+        CLAIM(values[place] == (is_signed ? (double)integer : (double)(uint64_t)integer));
+        integers[place] = (uint64_t)integer;
+    }
     for (size_t i = 0; i < tags; i++) {
         Heard *heard = &to->tags[scan->point_tags.tags.items[i]];
         for (int64_t row = starts[i]; row < starts[i + 1]; row++) {
             heard->points = mix(heard->points, (uint64_t)steps[row]);
             heard->points = mix_double(mix_double(heard->points, walls[row]), values[row]);
+            heard->points = mix(heard->points, integers[row]);
             heard->point_count++;
         }
     }
-    free(starts), free(steps), free(walls), free(values);
+    free(starts), free(steps), free(walls), free(values), free(integers);
 }
 
 static void hear_rows(Listener *to, size_t file_size) {
@@ -134,7 +143,9 @@ static size_t held(const Scan *scan) {
            SIZE(blocks->offsets) + SIZE(blocks->sizes) + SIZE(sessions->events) +
            SIZE(sessions->steps) + SIZE(sessions->statuses) + SIZE(scan->point_tags.tags) +
            SIZE(scan->other_tags.tags) + tags->capacity * sizeof(Tag) + tags->arena_capacity +
-           tags->slot_count * sizeof *tags->slots + scan->version_size;
+           tags->slot_count * sizeof *tags->slots + scan->version_size +
+           SIZE(scan->exceeding.places) + SIZE(scan->exceeding.integers) +
+           SIZE(scan->exceeding.kinds) + scan->memo_count * sizeof *scan->memos;
 }
 
 /* Take over what was gathered, as the extension does. */
@@ -227,7 +238,7 @@ static void read_file(Listener *to, int way, Bytes file, size_t size, uint64_t d
                 if (searching) break;
             }
             if (way == FRAMES)
-                for (int i = 0; i < MEMOS; i++) scan->memos[i].size = 0;
+                for (size_t i = 0; i < scan->memo_count; i++) scan->memos[i].size = 0;
             uint8_t *copy = room(limit - at ? limit - at : 1, 1);
             memcpy(copy, file + at, limit - at);
             size_t used = scan_block(scan, copy, limit - at, (int64_t)at, &trouble);

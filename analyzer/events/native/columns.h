@@ -11,6 +11,7 @@ typedef struct { uint32_t *items; size_t capacity; } U32Column;
 typedef struct { uint8_t *items; size_t capacity; } U8Column;
 
 typedef struct { size_t count; U32Column tags; I64Column steps; F64Column walls, values; } Points;
+typedef struct { size_t count; I64Column places, integers; U8Column kinds; } Exceeding;
 typedef struct {
     size_t count;
     U32Column tags;

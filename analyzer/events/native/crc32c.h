@@ -64,13 +64,20 @@ static int crc32c_supported(void) { return (getauxval(AT_HWCAP) >> 7) & 1; } /* 
 #endif
 #endif
 
+#if defined(__GNUC__)
+#define CRC32C_PREFETCH(p) __builtin_prefetch(p)
+#else
+#define CRC32C_PREFETCH(p) ((void)0)
+#endif
+
 #define CRC32C_POLYNOMIAL 0x82F63B78u /* 0x1EDC6F41, bits reversed */
 #define CRC32C_MASK_DELTA 0xA282EAD8u /* tensorflow/core/lib/hash/crc32c.h */
 #define CRC32C_LONG ((size_t)4096)    /* bytes of one lane: long messages */
+#define CRC32C_MIDDLE ((size_t)512)
 #define CRC32C_SHORT ((size_t)256)    /* and shorter ones */
 
 static uint32_t crc32c_table[8][256];
-static uint32_t crc32c_skip_long[4][256], crc32c_skip_short[4][256];
+static uint32_t crc32c_skip_long[4][256], crc32c_skip_middle[4][256], crc32c_skip_short[4][256];
 static int crc32c_is_hardware;
 
 static inline uint64_t load_u64(const uint8_t *p) {
@@ -113,10 +120,16 @@ static inline uint32_t crc32c_skip(uint32_t skip[4][256], uint32_t crc) {
 CRC32C_HARDWARE static inline uint32_t crc32c_lanes(uint32_t crc, const uint8_t *p, size_t lane,
                                                     uint32_t skip[4][256]) {
     uint32_t second = 0, third = 0;
-    for (const uint8_t *end = p + lane; p < end; p += 8) {
-        crc = CRC32C_8(crc, load_u64(p));
-        second = CRC32C_8(second, load_u64(p + lane));
-        third = CRC32C_8(third, load_u64(p + 2 * lane));
+    for (const uint8_t *end = p + lane; p < end; p += 64) {
+        /* The lanes that come next, which no prefetcher of the processor can foresee. */
+        CRC32C_PREFETCH(p + 3 * lane);
+        CRC32C_PREFETCH(p + 4 * lane);
+        CRC32C_PREFETCH(p + 5 * lane);
+        for (int i = 0; i < 64; i += 8) {
+            crc = CRC32C_8(crc, load_u64(p + i));
+            second = CRC32C_8(second, load_u64(p + lane + i));
+            third = CRC32C_8(third, load_u64(p + 2 * lane + i));
+        }
     }
     crc = crc32c_skip(skip, crc) ^ second;
     return crc32c_skip(skip, crc) ^ third;
@@ -125,6 +138,8 @@ CRC32C_HARDWARE static inline uint32_t crc32c_lanes(uint32_t crc, const uint8_t 
 CRC32C_HARDWARE static uint32_t crc32c_by_lanes(uint32_t crc, const uint8_t *p, size_t size) {
     for (; size >= 3 * CRC32C_LONG; p += 3 * CRC32C_LONG, size -= 3 * CRC32C_LONG)
         crc = crc32c_lanes(crc, p, CRC32C_LONG, crc32c_skip_long);
+    for (; size >= 3 * CRC32C_MIDDLE; p += 3 * CRC32C_MIDDLE, size -= 3 * CRC32C_MIDDLE)
+        crc = crc32c_lanes(crc, p, CRC32C_MIDDLE, crc32c_skip_middle);
     for (; size >= 3 * CRC32C_SHORT; p += 3 * CRC32C_SHORT, size -= 3 * CRC32C_SHORT)
         crc = crc32c_lanes(crc, p, CRC32C_SHORT, crc32c_skip_short);
     return crc;
@@ -134,7 +149,7 @@ CRC32C_HARDWARE static inline uint32_t crc32c_by_hardware(uint32_t crc, const ui
                                                           size_t size) {
     if (size >= 3 * CRC32C_SHORT) {
         crc = crc32c_by_lanes(crc, p, size);
-        size_t done = size - size % (3 * CRC32C_LONG) % (3 * CRC32C_SHORT);
+        size_t done = size - size % (3 * CRC32C_SHORT);
         p += done, size -= done;
     }
     for (; size >= 8; p += 8, size -= 8) crc = CRC32C_8(crc, load_u64(p));
@@ -182,6 +197,7 @@ static void crc32c_setup(void) {
             crc32c_table[slice][value] = crc32c_table[0][before & 0xFF] ^ (before >> 8);
         }
     crc32c_skip_setup(crc32c_skip_short, CRC32C_SHORT);
+    crc32c_skip_setup(crc32c_skip_middle, CRC32C_MIDDLE);
     crc32c_skip_setup(crc32c_skip_long, CRC32C_LONG);
 #ifdef CRC32C_HARDWARE
     crc32c_is_hardware = crc32c_supported();

@@ -26,7 +26,9 @@ typedef struct {
     Span block;   /* the first string of a string tensor; at == NULL if there is none */
     Bytes bits;   /* where the number lies, if as a float or double; else NULL */
     double number;
+    uint64_t integer; /* the same, if `exceeds` says that a double cannot hold it */
     uint8_t holds, role, is_number, bits_size;
+    uint8_t exceeds;  /* 1: `integer` is signed, 2: it is unsigned */
 } Value;
 
 typedef struct {
@@ -102,6 +104,8 @@ static void finish_value(Value *value, const Tensor *tensor, const Metadata *met
     } else if (value->holds == HOLDS_TENSOR) {
         value->is_number = (uint8_t)only_number(tensor, &value->number);
         value->bits = value->is_number ? float_bits(tensor, &value->bits_size) : NULL;
+        if (value->is_number && exceeds_double(tensor, &value->integer))
+            value->exceeds = tensor->dtype == DT_INT64 ? 1 : 2;
         if (tensor->dtype == DT_STRING && tensor->count[T_STRING]) value->block = tensor->text;
     }
 }
@@ -116,7 +120,7 @@ static int parse_value(Value *value, Span span, int depth) {
     value->tag.at = span.at;
     value->tag.size = 0;
     value->block.at = value->bits = NULL;
-    value->holds = value->is_number = 0;
+    value->holds = value->is_number = value->exceeds = 0;
     while (p < end) {
         if ((p = read_tag(p, end, &tag)) == NULL) return 0;
         switch (tag) {

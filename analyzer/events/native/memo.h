@@ -7,7 +7,7 @@
    1. A memo is made of a payload that was parsed in full, and holds for its bytes alone: tag, text
       and types are among those that must be equal.
    2. What a tensor is read as depends on its tag's role too, so a memo holds for that role alone.
-   3. Memos are a cache of fixed size; losing one costs time only. */
+   3. Memos are a cache of bounded size; losing one costs time only. */
 
 #ifndef TB_NAN_MEMO_H
 #define TB_NAN_MEMO_H
@@ -16,6 +16,8 @@
 
 #define MEMO_BYTES 128
 #define MEMOS 256
+#define MEMOS_FEW 8
+#define MEMOS_FROM 256 /* points: as many memos from here on */
 
 typedef struct {
     uint32_t tag;

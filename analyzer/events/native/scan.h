@@ -26,6 +26,7 @@ enum { BLOCK_ENDS, LENGTH_FAILS, PAYLOAD_FAILS };
 typedef struct {
     Tags tags;
     Points points;
+    Exceeding exceeding; /* points whose value no double can hold */
     Rows rows;
     Blocks blocks;
     Sessions sessions;
@@ -37,8 +38,8 @@ typedef struct {
     int failed;
     Bytes block;    /* where the present block begins in memory */
     int64_t offset; /* and in the file */
-    Event event;
-    Memo memos[MEMOS];
+    Memo *memos;
+    size_t memo_count;
 } Scan;
 
 static inline int add_point(Scan *scan, double wall_time, int64_t step, uint32_t id,
@@ -55,6 +56,20 @@ static inline int add_point(Scan *scan, double wall_time, int64_t step, uint32_t
     points->values.items[at] = number;
     points->count++;
     return scan->tags.tags[id].points++ ? 1 : order_add(&scan->point_tags, id);
+}
+
+/* Add a point of a parsed value, and beside it what a double cannot say. */
+static int add_value(Scan *scan, const Event *event, const Value *value, uint32_t id) {
+    Exceeding *kept = &scan->exceeding;
+    size_t at = kept->count;
+    if (value->holds == HOLDS_TENSOR && value->exceeds) {
+        if (!(ROOM(kept->places, at) && ROOM(kept->integers, at) && ROOM(kept->kinds, at))) return 0;
+        kept->places.items[at] = (int64_t)scan->points.count;
+        kept->integers.items[at] = (int64_t)value->integer;
+        kept->kinds.items[at] = value->exceeds;
+        kept->count++;
+    }
+    return add_point(scan, event->wall_time, event->step, id, value->number);
 }
 
 static int add_block(Scan *scan, const Event *event, Span block) {
@@ -102,12 +117,10 @@ static int take_value(void *taker, const Event *event, const Value *value) {
     Scan *scan = taker;
     uint32_t id = tag_id(&scan->tags, value->tag);
     if (id == NO_TAG) return 0;
-    if (value->holds == HOLDS_NUMBER)
-        return add_point(scan, event->wall_time, event->step, id, value->number);
+    if (value->holds == HOLDS_NUMBER) return add_value(scan, event, value, id);
     uint8_t role = value_role(&scan->tags.tags[id], value);
     if (role == ROLE_HEALTH && value->block.at != NULL) return add_block(scan, event, value->block);
-    if (role == ROLE_SCALAR && value->is_number)
-        return add_point(scan, event->wall_time, event->step, id, value->number);
+    if (role == ROLE_SCALAR && value->is_number) return add_value(scan, event, value, id);
     return add_other(scan, event, value, id);
 }
 
@@ -131,8 +144,18 @@ static int keep_version(Scan *scan, Span version) {
     return 1;
 }
 
-static int take_event(Scan *scan, Span payload) {
-    const Event *event = &scan->event;
+/* Many memos are larger than most files, so a file begins with a few. */
+static Memo *memo_of(Scan *scan, uint32_t id) {
+    size_t wanted = scan->points.count >= MEMOS_FROM ? MEMOS : MEMOS_FEW;
+    if (scan->memo_count < wanted) {
+        free(scan->memos);
+        scan->memos = calloc(wanted, sizeof *scan->memos);
+        scan->memo_count = scan->memos == NULL ? 0 : wanted;
+    }
+    return scan->memo_count ? &scan->memos[id % scan->memo_count] : NULL;
+}
+
+static int take_event(Scan *scan, const Event *event, Span payload) {
     int taken = 1;
     if (scan->events == 0) scan->first_wall_time = event->wall_time;
     if (event->what == WHAT_SUMMARY && event->count == 1) {
@@ -141,7 +164,8 @@ static int take_event(Scan *scan, Span payload) {
         if (taken && scan->points.count > points) {
             uint32_t id = scan->tags.last;
             uint8_t role = scan->tags.tags[id].role;
-            memo_make(&scan->memos[id % MEMOS], event, &event->values[0], payload, id, role);
+            Memo *memo = memo_of(scan, id);
+            if (memo != NULL) memo_make(memo, event, &event->values[0], payload, id, role);
         }
     } else if (event->what == WHAT_SUMMARY && event->count <= VALUES_KEPT) {
         for (size_t i = 0; taken && i < event->count; i++)
@@ -162,10 +186,10 @@ static int take_event(Scan *scan, Span payload) {
 /* Take an event that repeats an earlier one: 1 if it was, 0 if it must be parsed, -1 on failure. */
 static inline int take_repeated(Scan *scan, Span payload) {
     Tags *tags = &scan->tags;
-    if (tags->last == NO_TAG) return 0;
+    if (tags->last == NO_TAG || scan->memo_count == 0) return 0;
     uint32_t id = tags->tags[tags->last].successor;
     if (id == NO_TAG) return 0;
-    const Memo *memo = &scan->memos[id % MEMOS];
+    const Memo *memo = &scan->memos[id % scan->memo_count];
     double wall_time, number;
     int64_t step = 0;
     if (memo->tag != id || memo->role != tags->tags[id].role ||
@@ -185,6 +209,7 @@ typedef uint32_t (*Checksum)(uint32_t crc, Bytes p, size_t size);
 #endif
 
 INLINE size_t scan_with(Scan *scan, Bytes block, size_t size, int *trouble, Checksum checksum) {
+    Event event;
     size_t at = 0;
     *trouble = BLOCK_ENDS;
     while (size - at >= HEADER) {
@@ -207,10 +232,10 @@ INLINE size_t scan_with(Scan *scan, Bytes block, size_t size, int *trouble, Chec
             break;
         }
         if (taken) {
-        } else if (!parse_event(&scan->event, payload)) {
+        } else if (!parse_event(&event, payload)) {
             if (!scan->refused++) scan->first_refused = scan->offset + (int64_t)at;
             scan->refused_bytes += OVERHEAD + (int64_t)length;
-        } else if (!take_event(scan, payload)) {
+        } else if (!take_event(scan, &event, payload)) {
             scan->failed = 1;
             break;
         }
@@ -252,6 +277,7 @@ static void scan_clear(Scan *scan) {
         Tag *tag = &tags[scan->other_tags.tags.items[i]];
         tag->others = tag->rows = 0;
     }
+    scan->exceeding.count = 0;
     scan->points.count = scan->rows.count = scan->blocks.count = scan->sessions.count = 0;
     scan->point_tags.count = scan->other_tags.count = 0;
 }
@@ -265,7 +291,11 @@ static void scan_free_rows(Scan *scan) {
     FREE(rows->offsets), FREE(rows->sizes);
     FREE(blocks->steps), FREE(blocks->walls), FREE(blocks->offsets), FREE(blocks->sizes);
     FREE(scan->sessions.events), FREE(scan->sessions.steps), FREE(scan->sessions.statuses);
+    FREE(scan->exceeding.places), FREE(scan->exceeding.integers), FREE(scan->exceeding.kinds);
     FREE(scan->point_tags.tags), FREE(scan->other_tags.tags);
+    free(scan->memos);
+    scan->memos = NULL;
+    scan->memo_count = 0;
 }
 
 static void scan_free(Scan *scan) {

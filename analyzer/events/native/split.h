@@ -3,13 +3,15 @@
 #ifndef TB_NAN_SPLIT_H
 #define TB_NAN_SPLIT_H
 
-#include "scan.h"
+#include "mapped.h"
 
 /* Both expect room for every row, and for one start more than there are tags. */
 static void split_points(Scan *scan, int64_t *starts, int64_t *steps, double *walls,
                          double *values) {
     const Points *points = &scan->points;
+    Exceeding *exceeding = &scan->exceeding;
     Tag *tags = scan->tags.tags;
+    size_t beside = 0;
     int64_t at = 0;
     for (size_t i = 0; i < scan->point_tags.count; i++) {
         Tag *tag = &tags[scan->point_tags.tags.items[i]];
@@ -22,6 +24,8 @@ static void split_points(Scan *scan, int64_t *starts, int64_t *steps, double *wa
         steps[to] = points->steps.items[i];
         walls[to] = points->walls.items[i];
         values[to] = points->values.items[i];
+        if (beside < exceeding->count && exceeding->places.items[beside] == (int64_t)i)
+            exceeding->places.items[beside++] = to;
     }
 }
 

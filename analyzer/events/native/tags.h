@@ -59,7 +59,7 @@ static void *grow(void *items, size_t size, size_t wanted) {
 /* Make room for `needed` items, doubling; on failure the old items stay. */
 static int make_room(void **items, size_t *capacity, size_t needed, size_t item_size) {
     if (needed <= *capacity) return 1;
-    size_t wanted = *capacity ? *capacity : 64;
+    size_t wanted = *capacity ? *capacity : item_size < 64 ? 64 : 8;
     while (wanted < needed) {
         if (wanted > SIZE_MAX / 2 / item_size) return 0;
         wanted *= 2;
@@ -110,7 +110,7 @@ static inline int tag_is(const Tags *tags, uint32_t id, Span text) {
 }
 
 static int tags_rehash(Tags *tags) {
-    size_t wanted = tags->slot_count ? tags->slot_count * 2 : 256;
+    size_t wanted = tags->slot_count ? tags->slot_count * 2 : 32;
     uint32_t *slots = malloc(wanted * sizeof *slots);
     if (slots == NULL) return 0;
     memset(slots, 0xFF, wanted * sizeof *slots);

@@ -239,6 +239,19 @@ static inline Bytes float_bits(const Tensor *tensor, uint8_t *size) {
     return tensor->count[tensor->dtype == DT_FLOAT ? T_FLOAT : T_DOUBLE] ? tensor->first_bits : NULL;
 }
 
+/* Tell whether a 64-bit integer is more than a double can say, and put its bits into `bits`. */
+static int exceeds_double(const Tensor *tensor, uint64_t *bits) {
+    int is_signed = tensor->dtype == DT_INT64;
+    if (!is_signed && tensor->dtype != DT_UINT64) return 0;
+    if (tensor->content.size) *bits = load_u64(tensor->content.at);
+    else if (tensor->count[is_signed ? T_INT64 : T_UINT64]) *bits = tensor->first[is_signed ? T_INT64 : T_UINT64];
+    else return 0;
+    uint64_t size = is_signed && *bits >> 63 ? 0 - *bits : *bits;
+    if (size == 0) return 0;
+    while (!(size & 1)) size >>= 1; /* a double holds what has no more than 53 bits from 1 to 1 */
+    return size >> 53 != 0;
+}
+
 /* Tell whether the tensor is one number, and which. */
 static int only_number(const Tensor *tensor, double *number) {
     int field = typed_of(tensor->dtype);

@@ -26,7 +26,7 @@ INTERESTING = {
     "Value": ["tag", "tensor", "simple_value", "metadata"],
     "TensorProto": [
         *("dtype", "tensor_shape", "float_val", "tensor_content", "string_val", "int_val"),
-        *("half_val", "double_val"),
+        *("half_val", "double_val", "int64_val", "uint64_val"),
     ],
 }
 

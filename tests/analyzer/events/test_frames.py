@@ -21,6 +21,7 @@ from analyzer.events.records import FileRecords, FileState
 from analyzer.events.window import CHUNK
 from tests.analyzer.events.wire import (
     _crc,
+    blocks,
     file_of,
     points,
     read,
@@ -156,10 +157,10 @@ def test_a_length_the_file_cannot_hold_is_a_torn_tail_and_takes_no_memory() -> N
 
 
 def test_records_longer_than_a_chunk_and_across_its_edge_come_out_whole() -> None:
-    blocks = [b"a" * (CHUNK - 90), b"edge", b"b" * (3 * CHUNK + 1), b"after"]
-    events = [event_of(0, value("h", "nan", tensor=text(block))) for block in blocks]
+    written = [b"a" * (CHUNK - 90), b"edge", b"b" * (3 * CHUNK + 1), b"after"]
+    data = file_of(*(event_of(0, value("h", "nan", tensor=text(block))) for block in written))
 
-    assert [block.data for block in read(file_of(*events)).health] == blocks
+    assert blocks(read(data), data) == written
 
 
 def test_extents_say_where_the_values_lie() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import gzip
 import math
 import os
@@ -15,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorboard.compat.proto import event_pb2
 
-from analyzer.events.records import FileState, HealthBytes
+from analyzer.events.records import FileState
 from analyzer.events.scanner import read_file
 from tests.analyzer.events.wire import (
     OVERHEAD,
+    blocks,
     event,
     file_of,
     points,
@@ -100,17 +100,20 @@ def test_what_is_no_single_number_is_counted_by_tag() -> None:
 
 
 def test_health_blocks_are_known_by_their_own_or_their_tags_first_metadata() -> None:
-    records = read(
-        file_of(
-            event(0, value("nan/h", "nan", tensor=text(b"one")), wall_time=5.0),
-            event(8, value("nan/h", tensor=text(b"two", b"ignored")), wall_time=6.0),
-            event(9, value("late", "text", tensor=text(b"x"))),
-            event(9, value("late", "nan", tensor=text(b"three"))),
-        )
+    data = file_of(
+        event(0, value("nan/h", "nan", tensor=text(b"one")), wall_time=5.0),
+        event(8, value("nan/h", tensor=text(b"two", b"ignored")), wall_time=6.0),
+        event(9, value("late", "text", tensor=text(b"x"))),
+        event(9, value("late", "nan", tensor=text(b"three"))),
     )
+    records = read(data)
 
-    blocks = [HealthBytes(5.0, 0, b"one"), HealthBytes(6.0, 8, b"two")]
-    assert records.health == [*blocks, HealthBytes(1.7e9, 9, b"three")]
+    assert [(block.wall_time, block.step) for block in records.health] == [
+        (5.0, 0),
+        (6.0, 8),
+        (1.7e9, 9),
+    ]
+    assert blocks(records, data) == [b"one", b"two", b"three"]
     assert records.other_tags == {"late": 1}
 
 
@@ -125,9 +128,9 @@ def test_the_first_metadata_of_a_tag_decides_as_in_tensorboard() -> None:
 def test_metadata_sent_ahead_without_a_value_counts_for_the_tag() -> None:
     ahead = event(0, value("nan/h", "nan"))
 
-    records = read(file_of(ahead, event(1, value("nan/h", tensor=text(b"block")))))
+    data = file_of(ahead, event(1, value("nan/h", tensor=text(b"block"))))
 
-    assert [block.data for block in records.health] == [b"block"]
+    assert blocks(read(data), data) == [b"block"]
 
 
 def test_a_number_or_an_empty_tensor_of_our_plugin_is_no_block() -> None:
@@ -273,7 +276,7 @@ def test_a_file_that_may_not_be_read_raises(
     def refuse(*_: Any, **__: Any) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(builtins, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(PermissionError):
         read_file(path)
 

@@ -14,7 +14,7 @@ from tensorflow.core.util import event_pb2
 
 from analyzer.events.records import FileRecords
 from analyzer.events.scanner import read_file
-from tests.analyzer.events.wire import points, scalar
+from tests.analyzer.events.wire import blocks, points, scalar
 
 pytestmark = pytest.mark.usefixtures("twin")
 
@@ -107,16 +107,18 @@ def test_scalars_of_the_writer_of_tensorflow_1(tmp_path: Path) -> None:
 
 def test_blocks_of_our_plugin_written_through_tensorflow(tmp_path: Path) -> None:
     metadata = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "nan"})
-    blocks = [b"\x00\xff block", b"x" * 70_000]
+    written = [b"\x00\xff block", b"x" * 70_000]
     writer = tf.summary.create_file_writer(str(tmp_path))
     with writer.as_default():
-        for step, block in enumerate(blocks):
+        for step, block in enumerate(written):
             tf.summary.write("health", tf.constant(block), step=step, metadata=metadata)
     writer.close()
 
-    records = read_file(the_only_file(tmp_path))
+    path = the_only_file(tmp_path)
+    records = read_file(path)
 
-    assert [(block.step, block.data) for block in records.health] == list(enumerate(blocks))
+    assert [block.step for block in records.health] == [0, 1]
+    assert blocks(records, path.read_bytes()) == written
     assert records.other_tags == {}
 
 

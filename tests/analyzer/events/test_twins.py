@@ -55,7 +55,7 @@ def told(records: FileRecords) -> Any:
         (tag, str([getattr(held, name).tolist() for name in Extents.__slots__]))
         for tag, held in records.extents.items()
     ]
-    health = [(str(block.wall_time), block.step, block.data) for block in records.health]
+    health = [(str(b.wall_time), b.step, b.offset, b.size) for b in records.health]
     rest = (records.events, str(records.first_wall_time), records.session_starts, records.anew)
     others = list(records.other_tags.items())
     return columns, extents, health, others, rest, records.file_version, records.state

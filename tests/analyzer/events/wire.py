@@ -78,3 +78,8 @@ def points(records: FileRecords) -> dict[str, list[tuple[int, float]]]:
         tag: list(zip(columns.steps.tolist(), columns.values.tolist(), strict=True))
         for tag, columns in records.scalars.items()
     }
+
+
+def blocks(records: FileRecords, data: bytes) -> list[bytes]:
+    """Return the health blocks, cut out of the file's bytes where they are said to lie."""
+    return [data[block.offset : block.offset + block.size] for block in records.health]

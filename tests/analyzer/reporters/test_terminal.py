@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from analyzer.analysis import analyze_run
+from analyzer.groups import HALVES
+from analyzer.merged import Part, merged
 from analyzer.report import Report
-from analyzer.reporters.terminal import MEANINGS, STYLES, number, printable, render
+from analyzer.reporters.terminal import STYLES, render
+from analyzer.reporters.wording import MEANINGS, number, printable
 from analyzer.series import Run, Source
 from tests.analyzer.failures import layer_overflow
 from tests.analyzer.reported import STATUSES, report_on
@@ -54,6 +57,7 @@ ONE_RUN = """\
 │  Other causes, and what speaks against them                                  │
 │  nonfinite-input: every input up to step 21 was finite                       │
 │  zero-variance-feature: every input up to step 21 was finite                 │
+│  nonfinite-weights: every weight was finite when step 0 began                │
 │                                                                              │
 ╰──────────────────────────────────────────────────────────────────────────────╯
 """
@@ -81,6 +85,16 @@ SCALARS_ONLY = """\
 │                                                                              │
 │  Why                                                                         │
 │  The cause cannot be told  [unknown]                                         │
+"""
+ROLES = """\
+What the tags were taken for
+- written by: Keras TensorBoard callback
+- training loss [epochs, counted from 0]: train/epoch_loss
+- metric [the writer's own steps]: a_auc, b_auc, c_auc, d_auc, e_auc and 1 more
+- validation loss [epochs, counted from 0]: validation/epoch_loss
+Runs that are one training (--no-group takes them apart)
+- run/train
+- run/validation  Keras' TensorBoard callback and TensorFlow 2 trainings write their halves into
 """
 HOSTILE = "[red]x[/red]\x1b[2J\x1b]0;owned\x07\r\nHEALTHY \u202egnp\udc80\x9b31m"
 SHOWN = "[red]x[/red]\\x1b[2J\\x1b]0;owned\\x07\\r\\nHEALTHY \\u202egnp\\udc80\\x9b31m"
@@ -134,6 +148,30 @@ def test_scalars_alone_say_so_and_name_no_cause(tmp_path: Path) -> None:
     assert "What was not recorded and would have decided" in text
     assert "epoch_accuracy is 0.0 beside a NaN loss." in " ".join(text.replace("│", " ").split())
     assert "% sure" not in text
+
+
+def one_training(train: str = "run/train") -> Run:
+    metrics = {f"{letter}_auc": [0.5, 0.5] for letter in "abcdef"}
+    parts = (
+        Part(run(scalars={"epoch_loss": [1.0, 0.5], **metrics}, name=train)),
+        Part(run(scalars={"epoch_loss": [1.0, nan]}, name="run/validation"), HALVES),
+    )
+    return merged("run", parts)
+
+
+def test_roles_and_joined_runs_are_shown() -> None:
+    text = printed(on(one_training()), width=104).replace("│", " ")
+
+    found = [line.strip() for line in text.splitlines() if line.strip()]
+    begin = found.index(ROLES.splitlines()[0])
+    assert found[begin:][: len(ROLES.splitlines())] == ROLES.splitlines()
+
+
+def test_steps_between_two_points_are_shown_as_possible() -> None:
+    text = printed(on(run(scalars={"loss": {5: 1.0, 10: nan}})))
+
+    assert "began in          one of the steps 6 to 10" in text
+    assert "began in" not in printed(on(run(scalars={"loss": {5: 1.0, 6: nan}})))
 
 
 def test_damaged_files_are_named(tmp_path: Path) -> None:
@@ -193,6 +231,7 @@ def hostile_runs() -> dict[str, Run]:
         "the run": run(health({"loss": [1.0, nan]}), name=HOSTILE),
         "a tag": run(scalars={f"{HOSTILE} loss": [1.0, nan], f"{HOSTILE} acc": [1.0, 0.0]}),
         "a metric": run(scalars={HOSTILE: [nan]}),
+        "a part": one_training(train=f"run/{HOSTILE}"),
         "a column": run(health({f"input_nan of {HOSTILE}": [0.0, 1.0]})),
         "a layer": run(health(named, {**facts, **observed})),
         "a file": Run("run", sources=(source,), problems=(HOSTILE,)),
