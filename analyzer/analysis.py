@@ -245,7 +245,7 @@ def _of_tag(
     findings: tuple[Finding, ...],
     verdict: Verdict | None = None,
 ) -> Analysis:
-    """Report the tag; a health record's verdict is kept where its evidence is of that tag."""
+    """Report the tag; a health record's verdict is kept where its evidence is of what is bad."""
     labels = look.case.labels.of
     first = FirstNonfinite(
         bad.step,
@@ -261,6 +261,11 @@ def _of_tag(
     )
     if look.attempt.health is None:
         verdict, findings = judge_scalars(look.case)
-    elif verdict is None or all(fact.signal != bad.key for fact in verdict.evidence):
+    elif verdict is None or not _explains(verdict, look.case):
         verdict = unexplained(look.case, bad)
     return Analysis(run, status_of(look.case, bad), first, verdict, findings, notes)
+
+
+def _explains(verdict: Verdict, case: ScalarCase) -> bool:
+    outside = {b.key for b in case.bad if b.phase is Phase.VALIDATION}
+    return any(fact.signal in outside for fact in verdict.evidence)

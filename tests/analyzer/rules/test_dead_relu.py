@@ -25,6 +25,8 @@ def test_a_bias_that_no_input_can_lift(activation: str, tmp_path: Path) -> None:
     assert cause_of(found) == "dead-relu"
     assert found.verdict is not None
     assert "Every unit of first gives 0" in found.verdict.summary
+    signals = [fact.signal for fact in found.verdict.evidence]
+    assert signals == ["output_max_abs", "dead_fraction", "gradient_norm"]
 
 
 def test_a_relu_layer_of_its_own(tmp_path: Path) -> None:

@@ -9,6 +9,9 @@ import keras
 import numpy as np
 import pytest
 
+from analyzer.derived import Progress
+from analyzer.evidence import Case
+from tb_nan_plugin.signals import Signal
 from tests.analyzer.rules.trainings import features, judged, line, stack
 
 X = features(30, 8)
@@ -51,6 +54,17 @@ def attentive() -> Any:
     return keras.Model(inputs, keras.layers.Dense(3)(keras.layers.GlobalMaxPooling1D()(x)))
 
 
+def decided() -> Any:
+    """Attention that is sure of one word from the start, in a training on noise."""
+    inputs = keras.Input((8,), dtype="int32")
+    x = keras.layers.Embedding(20, 8, "normal")(inputs)
+    scores = keras.layers.Dot(2)(
+        [keras.layers.Rescaling(100.0)(x), keras.layers.Rescaling(50.0)(x)]
+    )
+    x = keras.layers.Dot((2, 1))([keras.layers.Softmax()(scores), x])
+    return keras.Model(inputs, keras.layers.Dense(3)(keras.layers.GlobalMaxPooling1D()(x)))
+
+
 def wide(activation: str = "relu", **rest: Any) -> Any:
     return stack(keras.layers.Dense(128, activation, **rest), keras.layers.Dense(1), width=8)
 
@@ -72,6 +86,8 @@ HEALTHY: dict[str, tuple[Any, ...]] = {
         "huber",
         lambda: ADAM(0.003),
     ),
+    "a ReLU6 network": (lambda: wide("relu6"), X, Y, "mse", lambda: ADAM(0.01)),
+    "hard gates": (lambda: wide("hard_sigmoid"), X, Y, "mse", lambda: ADAM(0.01)),
     "a sparse ReLU network": (
         lambda: wide(bias_initializer=keras.initializers.Constant(-1.0)),
         X,
@@ -99,6 +115,24 @@ def test_nothing_is_found_in(name: str, tmp_path: Path) -> None:
     found = judged(tmp_path, model(), x, y, loss=loss, optimizer=optimizer(), epochs=2)
 
     assert [(f.cause, f.summary) for f in found.findings] == []
+    assert found.status == "healthy"
+
+
+def test_attention_that_is_sure_is_not_blamed_for_noise(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).permutation(CLASSES)
+    orders = np.argsort(X, axis=1)  # every word once, so that none is like another
+
+    found = judged(
+        tmp_path, decided(), orders, noise, loss=SPARSE, optimizer=ADAM(0.0001), epochs=2
+    )
+
+    (attempt,) = found.run.attempts
+    assert attempt.health is not None
+    (where,) = attempt.health.places(Signal.SATURATED_FRACTION)
+    shares = attempt.health.series(Signal.SATURATED_FRACTION, where)
+    assert shares is not None
+    assert np.median(shares.values) > 0.5
+    assert Case(attempt.health, None).outcome.progress is Progress.STUCK
     assert found.status == "healthy"
 
 

@@ -10,12 +10,13 @@ import keras
 import numpy as np
 import pytest
 
+from analyzer.analysis import analyze_run
 from analyzer.findings import CannotTell, RuledOut
 from analyzer.rules.nonfinite_metric_only import RULE as METRIC
 from analyzer.rules.nonfinite_validation_data import RULE
-from tests.analyzer.failures import failure
+from tests.analyzer.failures import BESIDE, failure
 from tests.analyzer.rules.trainings import cause_of, features, judged, line, perceptron
-from tests.analyzer.runs import environment, health, series
+from tests.analyzer.runs import environment, health, run, series
 
 X = features(5)
 Y = line(X)
@@ -40,6 +41,28 @@ def test_validation_data_that_was_not_cleaned(validation: Any, tmp_path: Path) -
     assert found.first_nonfinite is not None
     assert found.first_nonfinite.phase == "validation"
     assert cause_of(found) == "nonfinite-validation-data"
+
+
+def test_the_folders_of_keras_tell_training_from_validation(tmp_path: Path) -> None:
+    beside = keras.callbacks.TensorBoard(tmp_path, write_graph=False)
+    bad = (spoilt(X), Y[:20])
+
+    found = judged(tmp_path, perceptron(), X, Y, validation=bad, epochs=2, callbacks=[beside])
+
+    assert [name for name, _ in found.parts] == [".", "train", "validation"]
+    assert found.first_nonfinite is not None
+    assert found.first_nonfinite.phase == "validation"
+    assert cause_of(found) == "nonfinite-validation-data"
+
+
+def test_a_validation_loss_that_no_rule_explains_has_no_cause() -> None:
+    facts = environment(losses=[{"name": "mine", "builtin": False}])
+    record = health({"loss": [1.0, 0.5]}, facts)
+
+    found = analyze_run(run(record, scalars=BESIDE["nonfinite-validation-data"]))
+
+    assert found.status == "nonfinite"
+    assert cause_of(found) == "unknown"
 
 
 def test_clean_validation_data_is_healthy(tmp_path: Path) -> None:
