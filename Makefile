@@ -145,6 +145,10 @@ format: setup ## Put the Python files in order
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
+.PHONY: docs
+docs: setup ## docs/causes, from the words of the rules
+	@$(PY) -m analyzer.explain docs/causes
+
 .PHONY: wheel
 wheel: setup ## Source distribution and wheel, in dist/
 	@$(PY) -m build

@@ -15,7 +15,7 @@ from analyzer.merged import Training
 from analyzer.resolution import remarks as resolution_remarks
 from analyzer.scalar_rules import ScalarCase
 from analyzer.scalar_status import Status, TagUse, benign_notes, status_of, uses_of
-from analyzer.scalar_verdict import judge_scalars
+from analyzer.scalar_verdict import judge_scalars, unexplained
 from analyzer.scalars import BadTag, accuracy_remarks, bad_tags, first_of
 from analyzer.series import Attempt, Health, Run
 from analyzer.spreads import bad_histograms
@@ -137,10 +137,11 @@ def _look_at(run: Run, attempt: Attempt, harmless: set[Column]) -> _Look:
 def _by_health(run: Run, look: _Look, health: Health, notes: tuple[str, ...]) -> Analysis:
     trouble = look.trouble
     notes = (*notes, *resolution_remarks(health, trouble), *_skipped(health), *_unobserved(health))
-    verdict, findings = judge(Case(health, trouble))
+    roles = {key: label.role for key, label in look.case.labels.of.items()}
+    verdict, findings = judge(Case(health, trouble, look.part.scalars, roles))
     if trouble is None:
         if look.tag is not None:
-            return _of_tag(run, look, look.tag, notes, findings)
+            return _of_tag(run, look, look.tag, notes, findings, verdict)
         return Analysis(run, "unhealthy" if verdict else "healthy", None, verdict, findings, notes)
     first = FirstNonfinite(
         trouble.step,
@@ -262,8 +263,14 @@ def _by_scalars(run: Run, look: _Look, notes: tuple[str, ...]) -> Analysis:
 
 
 def _of_tag(
-    run: Run, look: _Look, bad: BadTag, notes: tuple[str, ...], findings: tuple[Finding, ...]
+    run: Run,
+    look: _Look,
+    bad: BadTag,
+    notes: tuple[str, ...],
+    findings: tuple[Finding, ...],
+    verdict: Verdict | None = None,
 ) -> Analysis:
+    """Report the tag; a health record's verdict is kept where its evidence is of what is bad."""
     labels = look.case.labels.of
     first = FirstNonfinite(
         bad.step,
@@ -277,5 +284,13 @@ def _of_tag(
         bad.axis.words,
         labels[bad.key].origin.part if bad.key in labels else look.part.name,
     )
-    verdict, more = judge_scalars(look.case)
-    return Analysis(run, status_of(look.case, bad), first, verdict, (*more, *findings), notes)
+    if look.attempt.health is None:
+        verdict, findings = judge_scalars(look.case)
+    elif verdict is None or not _explains(verdict, look.case):
+        verdict = unexplained(look.case, bad)
+    return Analysis(run, status_of(look.case, bad), first, verdict, findings, notes)
+
+
+def _explains(verdict: Verdict, case: ScalarCase) -> bool:
+    outside = {b.key for b in case.bad if b.phase is Phase.VALIDATION}
+    return any(fact.signal in outside for fact in verdict.evidence)

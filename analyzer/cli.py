@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from analyzer import compare, demo, export
+from analyzer import compare, demo, explain, export
 
 if TYPE_CHECKING:
     from analyzer.report import Progress, Report
@@ -20,6 +20,7 @@ Find out why a training went NaN, from its TensorBoard event files.
 \b
 tb-nan analyze logs          the verdict on every run below logs
 tb-nan logs                  the same
+tb-nan explain CAUSE         what a cause means, and what to do about it
 tb-nan compare A B           what differs between two runs
 tb-nan scalars logs          every scalar point, as a table, CSV or Parquet
 tb-nan demo                  train a small model that goes NaN, and explain it
@@ -127,6 +128,7 @@ def analyze(
 
 main.add_command(compare.command)
 main.add_command(demo.command)
+main.add_command(explain.command)
 main.add_command(export.command)
 
 

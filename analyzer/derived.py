@@ -163,7 +163,18 @@ def column_scale(health: Health, stem: str, where: str) -> float | None:
         return None
     squares = np.hypot(mean.values[:EARLY_STEPS], std.values[:EARLY_STEPS])
     finite = squares[np.isfinite(squares)]
-    return median(finite) if len(finite) else None
+    return median(finite) if len(finite) else _peak(health, stem, where)
+
+
+def _peak(health: Health, stem: str, where: str) -> float | None:
+    """Return the usual largest absolute value, for a column whose squares overflow."""
+    low = health.series(Signal(f"{stem}_min"), where)
+    high = health.series(Signal(f"{stem}_max"), where)
+    if low is None or high is None:
+        return None
+    peaks = [np.abs(edge.values[:EARLY_STEPS]) for edge in (low, high)]
+    finite = [median(part[np.isfinite(part)]) for part in peaks if np.isfinite(part).any()]
+    return max(finite) if finite else None
 
 
 def largest_column(health: Health, stem: str) -> tuple[str, float] | None:

@@ -98,14 +98,17 @@ class Environment:
         described = _mapping(self._raw.get("optimizer"))
         return _text(described.get("base")) or _text(described.get("class"))
 
+    def setting(self, name: str) -> float | None:
+        """Return a number among the optimizer's settings, or None if there is none."""
+        settings = _mapping(_mapping(self._raw.get("optimizer")).get("settings"))
+        number = settings.get(name)
+        return float(number) if isinstance(number, (int, float)) else None
+
     @property
     def momentum(self) -> float:
         """Return the optimizer's momentum, 0 if it has none."""
-        settings = _mapping(_mapping(self._raw.get("optimizer")).get("settings"))
-        momentum = settings.get("momentum")
-        if not isinstance(momentum, (int, float)) or not 0 <= momentum < 1:
-            return 0.0
-        return float(momentum)
+        momentum = self.setting("momentum")
+        return momentum if momentum is not None and 0 <= momentum < 1 else 0.0
 
     @property
     def dtype_policy(self) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite
 from typing import Final
 
 from analyzer import derived
 from analyzer.derived import Outcome
+from analyzer.roles import Role, role_of
 from analyzer.series import Health, Series
 from tb_nan_plugin.signals import Signal
 from tb_nan_plugin.trouble import Trouble
@@ -118,14 +119,22 @@ class Case:
     Attributes:
         health: The record.
         trouble: The first thing that was not finite, or None.
+        scalars: The ordinary scalars beside the record, by name, each on its own axis.
+        roles: What each of them was taken for in its context; its name decides where it is missing.
     """
 
     health: Health
     trouble: Trouble | None
+    scalars: Mapping[str, Series] = field(default_factory=dict)
+    roles: Mapping[str, Role] = field(default_factory=dict)
 
     def at(self, step: int) -> Moment:
         """Return everything recorded at `step`."""
         return Moment(self.health, step)
+
+    def role(self, name: str) -> Role:
+        """Return what an ordinary scalar stands for."""
+        return self.roles.get(name) or role_of(name)
 
     @cached_property
     def outcome(self) -> Outcome:

@@ -54,7 +54,7 @@ def judge_scalars(case: ScalarCase) -> tuple[Verdict | None, tuple[Finding, ...]
         return _found(case, findings), tuple(findings)
     if case.first is None:
         return _blown_up(case), ()
-    return _unknown(case, case.first), ()
+    return unexplained(case, case.first), ()
 
 
 def _found(case: ScalarCase, findings: list[Finding]) -> Verdict:
@@ -79,7 +79,8 @@ def _found(case: ScalarCase, findings: list[Finding]) -> Verdict:
     )
 
 
-def _unknown(case: ScalarCase, bad: BadTag) -> Verdict:
+def unexplained(case: ScalarCase, bad: BadTag) -> Verdict:
+    """Say when a tag went bad and what else shows it, and that the cause is not known."""
     sentences = [
         f"{bad.key} is {name_of(bad.kind)} at its step {bad.step}.",
         when(case, bad),

@@ -15,6 +15,7 @@ from tb_nan_plugin.trouble import Trouble
 UNKNOWN: Final = "unknown"
 # Below this a cause is a guess, and a wrong cause is worse than none.
 LEAST_CONFIDENCE: Final = 0.5
+SURE: Final = 0.9  # from here on, what was not recorded would hardly change the verdict
 RULES: Final = {rule.cause: rule for rule in rules.ALL}
 
 
@@ -64,14 +65,14 @@ def judge(case: Case) -> tuple[Verdict | None, tuple[Finding, ...]]:
     findings = sorted(
         (a for a in answers if isinstance(a, Finding)), key=lambda f: f.confidence, reverse=True
     )
-    primary = findings[0] if findings else None
+    primary = next((f for f in findings if f.severity != "note"), None)
     if primary is not None and primary.confidence >= LEAST_CONFIDENCE:
         return _of(primary, findings, answers), tuple(findings)
     if case.trouble is not None:
         return _unknown(case.trouble, findings, answers), ()
     if case.outcome.progress is Progress.DIVERGED:
         return _unknown_explosion(case, findings, answers), ()
-    return None, ()
+    return None, tuple(f for f in findings if f.severity == "note")
 
 
 def _of(primary: Finding, findings: list[Finding], answers: list[Answer]) -> Verdict:
@@ -82,7 +83,8 @@ def _of(primary: Finding, findings: list[Finding], answers: list[Answer]) -> Ver
             round(f.confidence, 2),
             f"{rule.title[0].lower()}{rule.title[1:]}, with more behind it",
         )
-        for f in findings[1:]
+        for f in findings
+        if f is not primary and f.severity != "note"
     )
     return Verdict(
         primary.cause,
@@ -93,19 +95,24 @@ def _of(primary: Finding, findings: list[Finding], answers: list[Answer]) -> Ver
         primary.evidence,
         rule.remedies,
         _by_confidence((*weaker, *_ruled_out(answers))),
-        (),
+        () if primary.confidence >= SURE else _missing(answers),
     )
 
 
+def _missing(answers: list[Answer]) -> tuple[str, ...]:
+    """Return what rules that could not be judged would have needed, each once."""
+    found = (m for a in answers if isinstance(a, CannotTell) for m in a.missing)
+    return tuple(dict.fromkeys(found))
+
+
 def _unknown(trouble: Trouble, findings: list[Finding], answers: list[Answer]) -> Verdict:
-    missing = [m for a in answers if isinstance(a, CannotTell) for m in a.missing]
     summary = (
         f"Step {trouble.step} is the first that is not finite: {trouble.sentence()}. "
         "What was recorded does not tell why."
     )
     return unknown(
         summary,
-        missing=(*dict.fromkeys(missing), *WOULD_HELP[trouble.phase]),
+        missing=(*_missing(answers), *WOULD_HELP[trouble.phase]),
         alternatives=_considered(findings, answers),
     )
 

@@ -72,6 +72,24 @@ def is_bad_in_every_row(case: Case, place: str) -> bool:
     return bool(same and np.all(bad >= rows.values * inner))
 
 
+def looks_like_a_logarithm(case: Case, place: str) -> bool:
+    """Return whether an input column's only infinite values are -Inf, beside finite ones that vary.
+
+    The logarithm of 0 is -Inf. A column whose finite values are all 0 is a mask that is added to
+    attention scores.
+    """
+    up = case.health.series(Signal.INPUT_POSINF, place)
+    down = case.health.series(Signal.INPUT_NEGINF, place)
+    low = case.health.series(Signal.INPUT_MIN, place)
+    high = case.health.series(Signal.INPUT_MAX, place)
+    if up is None or down is None or low is None or high is None:
+        return False
+    edges = np.concatenate([low.values, high.values])
+    edges = edges[np.isfinite(edges)]
+    is_mask = len(edges) == 0 or bool(np.all(edges == 0))
+    return bool(np.any(down.values > 0) and not np.any(up.values > 0)) and not is_mask
+
+
 def _values_per_row(case: Case) -> int | None:
     """Return how many values one column of the only input has in a row: 1 for a table."""
     tensors = list(case.health.setup.tensors("inputs").values())

@@ -15,6 +15,8 @@ import numpy as np
 from analyzer import derived
 from analyzer.derived import Progress, decades
 from analyzer.evidence import Case, Evidence
+from analyzer.rules._outliers import worst_batch
+from analyzer.rules._places import RECURRENT, is_own_layer
 from analyzer.series import Series, median
 from tb_nan_plugin.signals import Phase, Signal
 
@@ -36,8 +38,9 @@ class Excesses:
             grows with its square, and the largest stable rate shrinks with it.
         targets: log10 of the largest target's scale, for losses that measure a distance.
         rate: log10 of the applied learning rate over the highest usual one, momentum included.
-        initialization: log10 of the largest layer output over the largest input, in the first step.
-        batch: log10 of the last batches' scale over that of the first ones.
+        initialization: log10 of the largest output of a plain layer over the largest input, in the
+            first step.
+        batch: log10 of a batch just before the trouble over all earlier ones, twice for features.
     """
 
     features: float
@@ -206,30 +209,32 @@ def _is_distance(case: Case) -> bool:
 
 
 def _initialization_excess(case: Case, scale: float) -> float:
-    moment = case.at(case.first_step)
-    places = case.health.places(Signal.OUTPUT_MAX_ABS)
-    outputs = [moment.recorded(Signal.OUTPUT_MAX_ABS, where) for where in places]
-    known = [value for value in outputs if value is not None and np.isfinite(value)]
     # Ten standard deviations are ordinary for a maximum over a batch.
-    return max(0.0, decades(max(known) / (10 * scale))) if known else 0.0
+    largest = first_output(case)
+    return 0.0 if largest is None else max(0.0, decades(largest[0] / (10 * scale)))
+
+
+def first_output(case: Case) -> tuple[float, str] | None:
+    """Return the largest output of Keras' own layers in the first step, and which layer's it was.
+
+    A layer of the user's own, a recurrent or a rescaling one makes large numbers for other reasons,
+    and all layers after it get them.
+    """
+    moment, setup = case.at(case.first_step), case.health.setup
+    known = []
+    for where in case.health.places(Signal.OUTPUT_MAX_ABS):
+        layer = setup.layer(where)
+        value = moment.recorded(Signal.OUTPUT_MAX_ABS, where)
+        if layer.kind in RECURRENT or layer.kind == "Rescaling" or is_own_layer(case, where):
+            break
+        if value is not None and np.isfinite(value):
+            known.append((value, where))
+    return max(known) if known else None
 
 
 def _batch_excess(case: Case) -> float:
-    if case.trouble is None:
-        return 0.0
-    worst = 0.0
-    for where in case.health.places(Signal.INPUT_MEAN):
-        usual = derived.column_scale(case.health, "input", where)
-        last = [
-            case.before_trouble(case.health.series(signal, where))
-            for signal in (Signal.INPUT_MIN, Signal.INPUT_MAX)
-        ]
-        peak = max(
-            (float(np.abs(s.values[-10:]).max()) for s in last if s is not None), default=0.0
-        )
-        if usual:
-            worst = max(worst, decades(peak / (10 * usual)))
-    return worst
+    outlier = worst_batch(case)
+    return 0.0 if outlier is None else outlier.excess
 
 
 def largest_feature(case: Case) -> tuple[str, float, Evidence | None] | None:

@@ -29,6 +29,7 @@ from typing import Final
 
 from analyzer.evidence import Case, Evidence, above, at_most
 from analyzer.findings import Answer, CannotTell, Finding, RuledOut
+from analyzer.rules._places import input_of, is_own_layer
 from analyzer.rules._rule import Remedy, Rule
 from tb_nan_plugin.signals import Phase, Signal
 from tb_nan_plugin.trouble import Trouble
@@ -51,9 +52,9 @@ def check(case: Case) -> Answer:
     if trouble.kind == "-inf":
         return RuledOut(CAUSE, "no overflow of exp gives -Inf")
     layer = case.health.setup.layer(trouble.where)
-    if layer.builtin and layer.activation != "exponential":
+    if layer.activation != "exponential" and not is_own_layer(case, trouble.where):
         return CannotTell(CAUSE, (f"the operations before and inside {trouble.where}",))
-    source = _source(case, trouble.where)
+    source = input_of(case, trouble.where)
     if source is None:
         return CannotTell(CAUSE, (Signal.OUTPUT_MAX_ABS.value,))
     into = case.at(trouble.step).shows(
@@ -87,16 +88,9 @@ def _finding(case: Case, trouble: Trouble, into: Evidence, bad: Evidence) -> Fin
         f"went into it were at most {into.observed:.4g}{reach}."
     )
     confidence = 0.6 if not beyond else 0.93 if trouble.step > case.first_step else 0.75
+    if beyond and trouble.kind == "nan" and trouble.step == case.first_step:
+        confidence = 0.55  # a root or logarithm of a negative number gives NaN, too
     return Finding(CAUSE, trouble.step, confidence, "error", summary, (into, bad))
-
-
-def _source(case: Case, where: str) -> tuple[Signal, str] | None:
-    """Return what tells the size of the numbers that went into the layer."""
-    before = _place_before(case, where)
-    if before is not None:
-        return Signal.OUTPUT_MAX_ABS, before
-    column = _largest_input(case)
-    return None if column is None else (Signal.INPUT_MAX, column)
 
 
 def _limit(case: Case) -> float:
@@ -127,24 +121,6 @@ def _passed_before(case: Case, into: Evidence) -> bool:
         return False
     earlier = series.before(into.step).finite().values
     return bool(len(earlier) and earlier.max() >= 0.9 * into.observed)
-
-
-def _place_before(case: Case, where: str) -> str | None:
-    """Return the layer call before this one; layers inside this one do not count."""
-    places = case.health.places(Signal.OUTPUT_MAX_ABS)
-    index = places.index(where) if where in places else 0
-    inside = where.split(" (")[0] + "/"
-    earlier = [place for place in places[:index] if not place.startswith(inside)]
-    return earlier[-1] if earlier else None
-
-
-def _largest_input(case: Case) -> str | None:
-    moment = case.at(case.first_step)
-    known = [
-        (moment.recorded(Signal.INPUT_MAX, where) or 0.0, where)
-        for where in case.health.places(Signal.INPUT_MAX)
-    ]
-    return max(known)[1] if known else None
 
 
 RULE: Final = Rule(

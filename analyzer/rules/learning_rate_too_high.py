@@ -38,18 +38,21 @@ from analyzer.rules._divergence import (
     growth_fact,
     highest_usual_rate,
     is_diverging,
+    rate_excess,
     update_ratio,
 )
 from analyzer.rules._rule import Remedy, Rule
-from tb_nan_plugin.signals import Signal
+from tb_nan_plugin.signals import Phase, Signal
 
 CAUSE: Final = "learning-rate-too-high"
+ENORMOUS: Final = 3.0  # decades over the highest usual rate: such a step is larger than any weight
+FIRST_UPDATES: Final = 3
 
 
 def check(case: Case) -> Answer:
     """Look for a rate out of proportion behind a divergence."""
     jumping = _learns_nothing_and_jumps(case)
-    if not is_diverging(case) and not jumping:
+    if not is_diverging(case) and not jumping and not _threw_weights_away(case):
         return None
     rate = case.before_trouble(case.health.series(Signal.LEARNING_RATE))
     usual = highest_usual_rate(case)
@@ -81,6 +84,18 @@ def _learns_nothing_and_jumps(case: Case) -> bool:
     """Return whether a finite training is stuck while its updates replace the weights."""
     stuck = case.trouble is None and case.outcome.progress is Progress.STUCK
     return stuck and update_ratio(case) > 1 and excesses(case).rate >= 1
+
+
+def _threw_weights_away(case: Case) -> bool:
+    """Return whether the first updates, at a rate out of all proportion, were followed by overflow.
+
+    An adaptive optimizer's first step is as large as its rate, and leaves no growth to look at.
+    """
+    trouble = case.trouble
+    if trouble is None or trouble.phase in (Phase.INPUT, Phase.TARGET, Phase.WEIGHTS):
+        return False
+    updates = trouble.step - case.first_step + (trouble.phase is Phase.UPDATE)
+    return 1 <= updates <= FIRST_UPDATES and rate_excess(case) >= ENORMOUS
 
 
 def _strongest_other(excess: Excesses) -> tuple[str, float]:

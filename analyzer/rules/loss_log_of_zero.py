@@ -147,9 +147,8 @@ RULE: Final = Rule(
             "If the loss must be your own, keep the probabilities away from both ends.",
             "def loss(y_true, y_pred):\n"
             "    p = keras.ops.clip(y_pred, 1e-7, 1.0 - 1e-7)\n"
-            "    return -keras.ops.mean(\n"
-            "        y_true * keras.ops.log(p) + (1.0 - y_true) * keras.ops.log(1.0 - p)\n"
-            "    )",
+            "    ones, zeros = y_true * keras.ops.log(p), (1.0 - y_true) * keras.ops.log(1.0 - p)\n"
+            "    return -keras.ops.mean(ones + zeros)",
         ),
     ),
 )

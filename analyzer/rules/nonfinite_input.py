@@ -13,7 +13,8 @@ be victims then.
 
 ## What it cannot tell apart
 Which line of the preprocessing made the value. A column that is bad in *every* row of *every* batch
-is `zero-variance-feature`.
+is `zero-variance-feature`, and one whose only infinite values are -Inf
+`log-of-nonpositive-feature`.
 
 ## Fix
 Find the rows (`numpy.isfinite`), and repair or drop them before training.
@@ -34,6 +35,7 @@ from analyzer.rules._columns import (
     bad_values,
     is_bad_in_every_row,
     listed,
+    looks_like_a_logarithm,
     recorded_place,
 )
 from analyzer.rules._rule import Remedy, Rule
@@ -51,18 +53,21 @@ def check(case: Case) -> Answer:
         if not case.health.places(Signal.INPUT_NAN):
             return None
         return RuledOut(CAUSE, f"every input up to step {trouble.step} was finite")
-    place = recorded_place(case, "input", trouble.where)
+    stem = trouble.signal.value.rpartition("_")[0]  # of features, or of sample weights
+    place = recorded_place(case, stem, trouble.where)
     if is_bad_in_every_row(case, place):
         return RuledOut(CAUSE, f"{trouble.where} is bad in every row, not in some", 0.2)
+    if looks_like_a_logarithm(case, place):
+        return RuledOut(CAUSE, f"{trouble.where} holds -Inf and no +Inf: a logarithm made it", 0.2)
     fact = bad_values(
         case,
-        "input",
+        stem,
         trouble,
         because="; nothing before it in the step, and nothing in earlier steps, was bad",
     )
     if fact is None:
         return None
-    others = [w for w in bad_columns(case, "input", trouble.step) if w != place]
+    others = [w for w in bad_columns(case, stem, trouble.step) if w != place]
     also = f" (also {listed(others)})" if others else ""
     summary = (
         f"The batch of step {trouble.step} holds {WORDS[trouble.kind]} in {trouble.where}{also}: "

@@ -99,7 +99,7 @@ RULE: Final = Rule(
         ),
         Remedy(
             "For features that span many orders of magnitude, take the logarithm first.",
-            "x_train = np.log1p(x_train)  # for features that are never negative",
+            "x_train = np.log1p(np.maximum(x_train, 0.0))  # for features that are never negative",
         ),
     ),
 )

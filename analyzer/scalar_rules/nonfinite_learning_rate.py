@@ -73,7 +73,7 @@ def _goes_on(case: ScalarCase, rate: BadTag) -> bool:
 RULE: Final = ScalarRule(
     CAUSE,
     "optimization",
-    "The learning rate is not finite",
+    "The learning rate is NaN or infinite",
     check,
     (
         Remedy(

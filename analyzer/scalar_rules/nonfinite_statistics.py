@@ -60,7 +60,7 @@ def check(case: ScalarCase) -> Finding | None:
 RULE: Final = ScalarRule(
     CAUSE,
     "state",
-    "A layer's moving statistics are not finite",
+    "State that is not trained, such as a moving average, is not finite",
     check,
     (
         Remedy(

@@ -108,7 +108,7 @@ def _accuracies(case: ScalarCase, loss: BadTag) -> tuple[str, Series, float] | N
 RULE: Final = ScalarRule(
     CAUSE,
     "data",
-    "The validation data hold NaN or Inf",
+    "The validation data holds NaN or Inf",
     check,
     (
         Remedy(

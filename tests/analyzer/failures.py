@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import inf, nan
 from typing import Any
 
@@ -10,10 +11,11 @@ import numpy as np
 
 from analyzer.evidence import Case
 from tests.analyzer.descent import ROWS, data, descend
-from tests.analyzer.runs import Columns, case, environment, layer
+from tests.analyzer.runs import Columns, case, environment, layer, series
+from tests.analyzer.sudden import LINEAR as LINEAR
+from tests.analyzer.sudden import SUDDEN
 
 Recorded = tuple[Columns, dict[str, Any]]
-LINEAR = environment(layers=[layer("dense")], output_layers={"": "dense"})
 
 
 def healthy() -> Recorded:
@@ -152,6 +154,27 @@ def loss_scale_collapse(scales: float = 30.0) -> Recorded:
     return columns, environment(dtype_policy="mixed_float16")
 
 
+def dead_relu() -> Recorded:
+    columns = {
+        **stuck_classifier(),
+        "output_max_abs of dense_0": [*[1.0] * 4, *[0.0] * 36],
+        "gradient_norm of dense_0/kernel": 0.0,
+        "weight_norm of dense_0/kernel": 3.0,
+    }
+    layers = [layer("dense_0", activation="relu"), layer("dense_3", activation="sigmoid")]
+    return columns, deep_sigmoid(layers=layers)
+
+
+def learning_rate_too_low() -> Recorded:
+    columns = {
+        **stuck_classifier(),
+        "weight_norm of dense_0/kernel": 3.0,
+        "gradient_norm of dense_0/kernel": 0.2,
+        "learning_rate": 1e-8,
+    }
+    return columns, deep_sigmoid()
+
+
 FAILURES: dict[str, Callable[[], Recorded]] = {
     "nonfinite-input": nonfinite_input,
     "zero-variance-feature": zero_variance_feature,
@@ -164,9 +187,28 @@ FAILURES: dict[str, Callable[[], Recorded]] = {
     "vanishing-gradient": vanishing_gradient,
     "output-activation-mismatch": output_activation_mismatch,
     "loss-scale-collapse": loss_scale_collapse,
+    "dead-relu": dead_relu,
+    "learning-rate-too-low": learning_rate_too_low,
+    **SUDDEN,
+}
+# What a record alone does not show, but the scalars beside it: their points, and the loss.
+BESIDE: dict[str, dict[str, list[float]]] = {
+    "nonfinite-validation-data": {"epoch_loss": [1.0, 0.5], "epoch_val_loss": [nan, nan]},
+    "nonfinite-metric-only": {"epoch_loss": [1.0, 0.5], "epoch_auc": [nan, 0.7]},
 }
 
 
 def failure(cause: str) -> Case:
     """The case of a cause."""
+    if cause in BESIDE:
+        scalars = {tag: series(points) for tag, points in BESIDE[cause].items()}
+        return replace(case(*healthy()), scalars=scalars)
     return case(*FAILURES[cause]())
+
+
+def status_of(cause: str) -> str:
+    """What a run of this cause must be called: silent where its loss stays finite to the end."""
+    columns, _ = FAILURES[cause]()
+    if failure(cause).trouble is None:
+        return "unhealthy"
+    return "silent" if np.isfinite(columns["loss"]).all() else "nonfinite"

@@ -7,7 +7,7 @@ from math import inf, nan
 from pathlib import Path
 
 from analyzer.report import Report, analyze
-from tests.analyzer.failures import FAILURES, healthy, nonfinite_input
+from tests.analyzer.failures import FAILURES, healthy, nonfinite_input, status_of
 from tests.analyzer.runs import blocks, event_file, write
 
 SCALARS: dict[str, dict[str, list[float]]] = {
@@ -46,11 +46,7 @@ OTHERS: dict[str, Callable[[Path], None]] = {
 # What each run must be called.
 STATUSES = {
     "healthy": "healthy",
-    **dict.fromkeys(FAILURES, "nonfinite"),
-    "saturated-activation": "unhealthy",
-    "vanishing-gradient": "unhealthy",
-    "output-activation-mismatch": "unhealthy",
-    "loss-scale-collapse": "unhealthy",
+    **{cause: status_of(cause) for cause in FAILURES},
     "scalars-healthy": "healthy",
     "scalars-nonfinite": "nonfinite",
     "scalars-recovered": "recovered",

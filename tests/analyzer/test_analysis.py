@@ -18,6 +18,7 @@ from tests.analyzer.failures import (
     healthy,
     nonfinite_input,
     output_activation_mismatch,
+    status_of,
 )
 from tests.analyzer.runs import environment, health, run
 
@@ -134,7 +135,7 @@ def test_every_failure_is_found_however_it_was_cut(name: str, rows: int) -> None
     assert (None if trouble is None else trouble.step) == (
         None if analysis.first_nonfinite is None else analysis.first_nonfinite.step
     )
-    assert analysis.status == ("unhealthy" if trouble is None else "nonfinite")
+    assert analysis.status == status_of(name)
 
 
 def test_gradients_that_overflow_under_loss_scaling_are_that_scheme_at_work() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import nan
 
 import pytest
@@ -123,6 +124,22 @@ def test_unknown_says_what_was_missing_once_each(answering: Answering) -> None:
     answering(CannotTell("a", ("x", "y")), CannotTell("b", ("y", "z")))
 
     assert verdict_on(BROKEN).missing == ("x", "y", "z", *WOULD_HELP[Phase.LOSS])
+
+
+@pytest.mark.parametrize(("confidence", "missing"), [(0.8, ("x", "y")), (0.95, ())])
+def test_a_verdict_that_is_not_sure_says_what_would_have_decided(
+    answering: Answering, confidence: float, missing: tuple[str, ...]
+) -> None:
+    answering(finding("a", confidence), CannotTell("b", ("x",)), CannotTell("c", ("x", "y")))
+
+    assert verdict_on(BROKEN).missing == missing
+
+
+def test_a_note_is_no_verdict_and_is_kept(answering: Answering) -> None:
+    note = replace(finding("a", 0.9), severity="note")
+    answering(note)
+
+    assert judge(CALM) == (None, (note,))
 
 
 def test_a_weak_suspicion_about_a_finite_run_is_no_verdict(answering: Answering) -> None:

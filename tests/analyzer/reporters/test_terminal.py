@@ -57,6 +57,7 @@ ONE_RUN = """\
 │  Other causes, and what speaks against them                                  │
 │  nonfinite-input: every input up to step 21 was finite                       │
 │  zero-variance-feature: every input up to step 21 was finite                 │
+│  nonfinite-weights: every weight was finite when step 0 began                │
 │                                                                              │
 ╰──────────────────────────────────────────────────────────────────────────────╯
 """

@@ -20,7 +20,7 @@ from analyzer.findings import Finding
 from analyzer.rules import Rule
 from tb_nan_plugin.signals import Signal
 from tests.analyzer.descent import data, descend
-from tests.analyzer.failures import FAILURES, LINEAR, failure, healthy
+from tests.analyzer.failures import BESIDE, FAILURES, LINEAR, failure, healthy
 from tests.analyzer.runs import case
 
 SECTIONS = [
@@ -48,7 +48,7 @@ PROMISED = {
 }
 
 every_rule = pytest.mark.parametrize("rule", rules.ALL, ids=lambda rule: str(rule.cause))
-every_failure = pytest.mark.parametrize("cause", FAILURES)
+every_failure = pytest.mark.parametrize("cause", [*FAILURES, *BESIDE])
 
 
 def module_of(rule: Rule) -> ModuleType:
@@ -71,7 +71,7 @@ def test_causes_are_unique() -> None:
 
 
 def test_every_cause_has_a_run_that_shows_it() -> None:
-    assert set(FAILURES) == {rule.cause for rule in rules.ALL}
+    assert {*FAILURES, *BESIDE} == {rule.cause for rule in rules.ALL}
 
 
 @every_rule
@@ -174,6 +174,8 @@ def test_evidence_can_be_checked_against_the_record(cause: str) -> None:
 
 def recorded(about: Case, fact: Evidence) -> float | None:
     """What the record holds at the step and place of a fact."""
+    if fact.signal in about.scalars:
+        return about.scalars[fact.signal].at(fact.step)
     signal = Signal(fact.signal)
     if fact.where != "all variables":
         return about.at(fact.step).recorded(signal, fact.where)

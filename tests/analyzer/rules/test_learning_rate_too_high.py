@@ -129,3 +129,24 @@ def test_cannot_tell_of_an_optimizer_it_does_not_know(optimizer: dict[str, objec
     answer = RULE.check(case(columns, {**LINEAR, "optimizer": optimizer}))
 
     assert answer == CannotTell(RULE.cause, ("the learning rate and the optimizer's name",))
+
+
+def first_stride(rate: float) -> dict[str, list[float]]:
+    """Adam's first step, after which nothing is left to see growing."""
+    return {
+        "loss": [0.7, nan],
+        "learning_rate": [rate, rate],
+        "output_nan of dense": [0.0, 8.0],
+        "gradient_nan of dense/kernel": [0.0, 8.0],
+    }
+
+
+@pytest.mark.parametrize(("rate", "named"), [(1e20, True), (1e-2, False)])
+def test_the_first_stride_of_an_adaptive_optimizer_may_be_the_last(
+    rate: float, named: bool
+) -> None:
+    facts = {**LINEAR, "optimizer": {"class": "Adam", "settings": {}}}
+
+    answer = RULE.check(case(first_stride(rate), facts))
+
+    assert isinstance(answer, Finding) is named

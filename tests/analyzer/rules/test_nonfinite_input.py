@@ -53,6 +53,7 @@ def test_names_step_and_column_of_one_nan_in_one_cell() -> None:
 def test_tells_the_three_kinds_apart(value: float, signal: str, word: str) -> None:
     x, y = data()
     x[5 * ROWS, 0] = value
+    x[9 * ROWS, 0] = inf  # -Inf alone would be a logarithm
 
     finding = RULE.check(case(descend(x, y), LINEAR))
 

@@ -11,7 +11,7 @@ import pytest
 from analyzer.findings import Finding
 from analyzer.rules.saturated_activation import MOST, RULE
 from tests.analyzer.failures import deep_sigmoid, failure, saturated_activation
-from tests.analyzer.runs import case
+from tests.analyzer.runs import case, layer
 
 
 def check(changes: dict[str, Any]) -> Any:
@@ -58,6 +58,14 @@ def test_names_the_worst_of_several_layers() -> None:
 
     assert isinstance(finding, Finding)
     assert finding.evidence[0].where == "dense_1"
+
+
+@pytest.mark.parametrize("activation", ["softmax", "relu6", "hard_sigmoid", "hard_tanh"])
+def test_edges_that_are_there_by_design_are_no_finding(activation: str) -> None:
+    columns, facts = saturated_activation(1.0)
+    layers = [layer("dense_0", activation=activation), layer("dense_3", activation="sigmoid")]
+
+    assert RULE.check(case(columns, {**facts, "layers": layers})) is None
 
 
 def test_judges_the_second_half_of_the_training() -> None:
