@@ -8,14 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tb_nan_plugin.keras.monitor import NaNMonitor, NonFiniteError
+    from tb_nan_plugin.keras.errors import NonFiniteError
+    from tb_nan_plugin.keras.monitor import NaNMonitor
 
 __version__ = "0.1.0"
 __all__ = ["NaNMonitor", "NonFiniteError", "__version__"]
 
 _HOMES = {
     "NaNMonitor": "tb_nan_plugin.keras.monitor",
-    "NonFiniteError": "tb_nan_plugin.keras.monitor",
+    "NonFiniteError": "tb_nan_plugin.keras.errors",
 }
 
 

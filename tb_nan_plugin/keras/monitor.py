@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -15,8 +13,10 @@ import tensorflow as tf
 
 from tb_nan_plugin.keras import loop, wording
 from tb_nan_plugin.keras.counting import StepCount
+from tb_nan_plugin.keras.errors import NonFiniteError
+from tb_nan_plugin.keras.exits import called_by_fit, end_at_exit
 from tb_nan_plugin.keras.guard import Mode
-from tb_nan_plugin.keras.observation import Member, Observation, called_by_fit
+from tb_nan_plugin.keras.observation import Member, Observation
 from tb_nan_plugin.keras.session import Rows, Session
 from tb_nan_plugin.record import Manifest
 from tb_nan_plugin.rotation import LEAST_BYTES
@@ -25,18 +25,6 @@ from tb_nan_plugin.trouble import Trouble
 MAX_BYTES: Final = 4 << 30  # of a small model 10 million steps, of a large one some hours
 OnNonfinite = Literal["warn", "stop", "raise", "skip"]
 _MODES: Final[dict[str, Mode]] = {"warn": "off", "stop": "halt", "raise": "halt", "skip": "skip"}
-
-
-class NonFiniteError(FloatingPointError):
-    """Training met a number that is not finite, and `on_nonfinite="raise"` was asked for.
-
-    Attributes:
-        trouble: Step, phase and place.
-    """
-
-    def __init__(self, trouble: Trouble, message: str) -> None:
-        super().__init__(message)
-        self.trouble = trouble
 
 
 class NaNMonitor(keras.callbacks.Callback):
@@ -218,14 +206,14 @@ class NaNMonitor(keras.callbacks.Callback):
         self._handled, self._in_fit, self._error = False, in_fit, None
 
         def begin() -> None:
-            if not self._can_observe():
+            if not wording.can_observe(self.model):
                 return
             first = self._count.next(self.model)
             self._session = Session(self.log_dir, first, max_bytes=self.max_bytes)
             found = Observation.of(self.model)
             self._observation = found or Observation(self.model, optimizers, in_fit=in_fit)
             self._observation.join(self._member)
-            _flush_at_exit(self)
+            end_at_exit(self)
 
         self._guarded("start recording", begin)
 
@@ -305,24 +293,3 @@ class NaNMonitor(keras.callbacks.Callback):
         if session is not None:
             session.abandon()
         self._leave()
-
-    def _can_observe(self) -> bool:
-        reason = None
-        if keras.backend.backend() != "tensorflow":
-            reason = f"Keras runs on {keras.backend.backend()!r}, and only TensorFlow is supported"
-        elif self.model.distribute_strategy.num_replicas_in_sync > 1:
-            reason = "the training is distributed over several replicas, which is not supported yet"
-        if reason is not None:
-            wording.say(f"nothing is recorded: {reason}. Training goes on.")
-        return reason is None
-
-
-def _flush_at_exit(monitor: NaNMonitor) -> None:
-    reference = weakref.ref(monitor)
-
-    def end() -> None:
-        alive = reference()
-        if alive is not None:
-            alive._end()
-
-    atexit.register(end)

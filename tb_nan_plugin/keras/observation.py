@@ -5,32 +5,25 @@ Several monitors may watch one model: it is patched and measured once, and each 
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from types import FrameType
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tb_nan_plugin.keras import session
 from tb_nan_plugin.keras.environment import describe
+from tb_nan_plugin.keras.final import FinalState, order_of
 from tb_nan_plugin.keras.guard import Mode
 from tb_nan_plugin.keras.observer import Observer
 from tb_nan_plugin.keras.patches import Patches
 from tb_nan_plugin.keras.pulse import Pulse
 from tb_nan_plugin.keras.ring import Ring
 from tb_nan_plugin.keras.session import Rows
-from tb_nan_plugin.probes import optimizer, weights
-from tb_nan_plugin.record import Column, Manifest
+from tb_nan_plugin.record import Manifest
 from tb_nan_plugin.signals import Signal
-
-# The optimizer's state may be several times the weights: it is read through this often.
-STATE_SECONDS: Final = 10.0
-
-_UPDATED: Final = (Signal.UPDATED_NAN, Signal.UPDATED_POSINF, Signal.UPDATED_NEGINF)
 
 
 @dataclass(frozen=True)
@@ -67,7 +60,7 @@ class Observation:
         self._in_fit = in_fit
         self._steps_per_execution = int(model.steps_per_execution)
         self._executions: list[float] = []
-        self._last_drain = self._last_state = time.monotonic()
+        self._last_drain = time.monotonic()
         self._members: list[Member] = []
         self._executing = False
         self._failure: Exception | None = None
@@ -83,6 +76,7 @@ class Observation:
         _build(self._optimizer, model)
         try:
             self.observer = Observer(model, self._ring, self._patches, optimizers)
+            self._final = FinalState(self.observer, self._ring)
             if model.compiled:
                 model.make_train_function(force=True)
             self._intercept()
@@ -213,7 +207,7 @@ class Observation:
         rows = self._take()
         if len(rows.values) == 0:
             return
-        rows = self._with_final_state(rows, ending=ending)
+        rows = self._final.beside(rows, ending=ending)
         manifest, order = self._manifest()
         self._known = manifest, order, len(self._ring.columns)
         self._give(rows, manifest, order)
@@ -268,8 +262,8 @@ class Observation:
 
     def _manifest(self) -> tuple[Manifest, list[int]]:
         """Return what the rows hold, and how to bring their numbers into causal order."""
-        columns = [*self._ring.columns, *self._final_columns()]
-        order = sorted(range(len(columns)), key=lambda i: _phase(columns[i]))
+        columns = [*self._ring.columns, *self._final.columns]
+        order = sorted(range(len(columns)), key=lambda i: order_of(columns[i]))
         unobserved = {
             **self.observer.unobserved,
             **{
@@ -280,37 +274,6 @@ class Observation:
         seen = self.observer
         facts = describe(self._model, seen.batch, seen.output_places, unobserved, self._optimizer)
         return Manifest(tuple(columns[i] for i in order), facts), order
-
-    def _updated_columns(self) -> list[Column]:
-        """Return columns for the weights as the last step left them, if rows do not have them."""
-        if any(column.signal == _UPDATED[0].value for column in self._ring.columns):
-            return []
-        names = self.observer.variables
-        return [Column(signal.value, name) for signal in _UPDATED for name in names]
-
-    def _final_columns(self) -> list[Column]:
-        state = Signal.OPTIMIZER_STATE_NONFINITE.value
-        of_state = [Column(state, name) for name in self.observer.optimizers]
-        return [*self._updated_columns(), *of_state]
-
-    def _with_final_state(self, rows: Rows, *, ending: bool) -> Rows:
-        updated, columns = len(self._updated_columns()), self._final_columns()
-        values = np.zeros((len(rows.values), len(columns)), np.float32)
-        present = np.zeros(values.shape, np.bool_)
-        if updated:
-            counts = weights.count_nonfinite(self.observer.variables)
-            values[-1, :updated] = np.asarray(counts).reshape(-1)
-            present[-1, :updated] = True
-        if ending or time.monotonic() - self._last_state >= STATE_SECONDS:
-            self._last_state = time.monotonic()
-            for i, one in enumerate(self.observer.optimizers.values(), updated):
-                values[-1, i] = float(optimizer.count_nonfinite(one.variables))
-                present[-1, i] = True
-        return replace(
-            rows,
-            values=np.concatenate([rows.values, values], axis=1),
-            present=np.concatenate([rows.present, present], axis=1),
-        )
 
     def _end(self) -> None:
         for member in tuple(self._members):
@@ -331,17 +294,3 @@ def _build(optimizer: Any, model: Any) -> None:
     """Make the optimizer's variables now: the first trace looks for the loss scale among them."""
     if optimizer is not None and model.built and not optimizer.built:
         optimizer.build(model.trainable_variables)
-
-
-def called_by_fit(model: Any) -> bool:
-    """Return whether Keras' own `fit` of this model is what calls the callback."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code.co_name == "fit" and frame.f_locals.get("self") is model:
-            return True
-        frame = frame.f_back
-    return False
-
-
-def _phase(column: Column) -> int:
-    return Signal(column.signal).quantity.phase.order

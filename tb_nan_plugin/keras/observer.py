@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tb_nan_plugin.keras.guard import Guard
@@ -23,18 +22,21 @@ from tb_nan_plugin.keras.naming import (
     by_name,
     layer_place,
     variable_place,
-    variable_places,
+)
+from tb_nan_plugin.keras.parts import (
+    RESHAPING,
+    as_tensor,
+    is_scratch,
+    makes,
+    note_use,
+    operations_of,
+    optimizers_of,
+    variables_of,
 )
 from tb_nan_plugin.keras.patches import Patches
 from tb_nan_plugin.keras.ring import Ring
 from tb_nan_plugin.probes import activations, gradients, inputs, loss, optimizer, targets, weights
 from tb_nan_plugin.probes._probe import Row, dense_values
-
-# Layers whose output holds the very numbers of their input, in another shape.
-_RESHAPING = frozenset(
-    {"InputLayer", "Flatten", "Reshape", "Permute", "RepeatVector", "Identity"}
-    | {"GetItem", "Transpose", "Squeeze", "ExpandDims", "Shape"}  # operations
-)
 
 
 class Observer:
@@ -67,7 +69,7 @@ class Observer:
         self._loss_seen = False
         self._idle = activations.IdleUnits()
         self._targets: dict[str, Any] = {}
-        self.optimizers = _optimizers(model, optimizers)
+        self.optimizers = optimizers_of(model, optimizers)
         self.guard = Guard(model, self.optimizers)
         on_gpu = bool(tf.config.list_logical_devices("GPU"))
         self._slow_squares = bool(model.compiled and model.jit_compile) and not on_gpu
@@ -75,8 +77,8 @@ class Observer:
         self._patch(patches)
 
     def _patch(self, patches: Patches) -> None:
-        for layer in [*self._model._flatten_layers(), *_operations(self._model)]:
-            if type(layer).__name__ not in _RESHAPING:
+        for layer in [*self._model._flatten_layers(), *operations_of(self._model)]:
+            if type(layer).__name__ not in RESHAPING:
                 patches.set(layer, "call", self._layer_call(layer))
             if isinstance(layer, (keras.layers.GRU, keras.layers.LSTM)):
                 gates = f"gates of {layer_place(layer, self._model)}"
@@ -89,13 +91,7 @@ class Observer:
     @property
     def variables(self) -> dict[str, Any]:
         """Return the model's floating-point variables by name, trainable ones first."""
-        model = self._model
-        found = [*model.trainable_variables, *model.non_trainable_variables]
-        return {
-            place: v
-            for place, v in zip(variable_places(found, model), found, strict=True)
-            if keras.backend.is_float_dtype(keras.backend.standardize_dtype(v.dtype))
-        }
+        return variables_of(self._model)
 
     @contextmanager
     def reporting(self, what: str) -> Iterator[None]:
@@ -183,10 +179,10 @@ class Observer:
         return self._row if self._row is not None and self._row.is_open_here() else None
 
     def _measure_batch(self, row: Row, data: Any) -> None:
-        data = keras.tree.map_structure(_as_tensor, data)
+        data = keras.tree.map_structure(as_tensor, data)
         x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
         features, wanted = by_name(x, "input"), by_name(y, "output")
-        self.batch["inputs"], self.batch["targets"] = _makes(features), _makes(wanted)
+        self.batch["inputs"], self.batch["targets"] = makes(features), makes(wanted)
         self._targets = wanted
         inputs.measure(row, features)
         inputs.measure_sample_weights(row, by_name(weight, "output"))
@@ -202,19 +198,14 @@ class Observer:
             result = original(*args, **kwargs)
             if self._row is not None:
                 if self._row.is_open_here():
-                    self._note_use(layer, began)
+                    note_use(self._used, layer, began, self._ended)
+                    self._ended += 1
                     self._notice(place, activation, result)
-                elif not _is_scratch():
+                elif not is_scratch():
                     self.unobserved[place] = "it runs inside a loop or a function of its own"
             return result
 
         return call
-
-    def _note_use(self, layer: Any, began: int) -> None:
-        for variable in getattr(layer, "trainable_variables", ()):
-            if self._used.get(id(variable), -1) < began:  # else a layer inside this one did
-                self._used[id(variable)] = self._ended
-        self._ended += 1
 
     def _notice(self, place: str, activation: str, result: Any) -> None:
         self._calls[place] += 1
@@ -247,7 +238,7 @@ class Observer:
                 with self.reporting("predictions"):
                     y_pred = kwargs.get("y_pred", args[2] if len(args) > 2 else None)
                     predictions = by_name(y_pred, "output")
-                    self.batch["predictions"] = _makes(predictions)
+                    self.batch["predictions"] = makes(predictions)
                     loss.measure_predictions(row, predictions)
                     self._remember_outputs(predictions)
                     self._measure_true_classes(row, predictions)
@@ -308,44 +299,3 @@ class Observer:
         pairs = list(zip(found_names, grads, strict=True))
         used = [self._used.get(id(v), -1) for v in variables]
         return [pairs[i] for i in sorted(range(len(pairs)), key=used.__getitem__)]
-
-
-def _as_tensor(leaf: Any) -> Any:
-    return tf.convert_to_tensor(leaf) if isinstance(leaf, np.ndarray) else leaf
-
-
-def _makes(tensors: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: {
-            "dtype": t.dtype.name,
-            "shape": t.shape.as_list() if t.shape.rank is not None else None,
-        }
-        for name, t in tensors.items()
-        if hasattr(t, "shape") and isinstance(t.shape, tf.TensorShape)
-    }
-
-
-def _is_scratch() -> bool:
-    """Return whether Keras is only finding out shapes, in a graph that will never run."""
-    graph = tf.compat.v1.get_default_graph()
-    return str(getattr(graph, "name", "")).startswith("scratch_graph")
-
-
-def _operations(model: Any) -> list[Any]:
-    """Return the operations of functional models that no layer stands around, such as `ops.log`."""
-    parts = [part for part in model._flatten_layers() if hasattr(part, "operations")]
-    found = [operation for part in parts for operation in part.operations]
-    unique = {id(o): o for o in found if not isinstance(o, keras.layers.Layer)}
-    return list(unique.values())
-
-
-def _optimizers(model: Any, given: Sequence[Any]) -> dict[str, Any]:
-    """Return the given optimizers, the model's own and those that hang on it, by name."""
-    every = [*given, getattr(model, "optimizer", None)]
-    named = {"" if i == 0 else f"optimizer {i}": one for i, one in enumerate(every) if one}
-    found: dict[str, Any] = {}
-    for name, value in [*named.items(), *vars(model).items()]:
-        known = any(value is other for other in found.values())
-        if isinstance(value, keras.optimizers.Optimizer) and not known:
-            found[name] = value
-    return found

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
+
+import keras
 
 from tb_nan_plugin.trouble import Trouble
 
@@ -63,3 +65,15 @@ def skipped(steps: Sequence[int]) -> str:
         return f"the update of step {named} was left out."
     more = f" and {len(steps) - MOST_NAMED} more" if len(steps) > MOST_NAMED else ""
     return f"the updates of {len(steps)} steps were left out: {named}{more}."
+
+
+def can_observe(model: Any) -> bool:
+    """Return whether a model can be observed, and say so if it cannot."""
+    reason = None
+    if keras.backend.backend() != "tensorflow":
+        reason = f"Keras runs on {keras.backend.backend()!r}, and only TensorFlow is supported"
+    elif model.distribute_strategy.num_replicas_in_sync > 1:
+        reason = "the training is distributed over several replicas, which is not supported yet"
+    if reason is not None:
+        say(f"nothing is recorded: {reason}. Training goes on.")
+    return reason is None
