@@ -71,8 +71,8 @@ class Observer:
         self._targets: dict[str, Any] = {}
         self.optimizers = optimizers_of(model, optimizers)
         self.guard = Guard(model, self.optimizers)
-        on_gpu = bool(tf.config.list_logical_devices("GPU"))
-        self._slow_squares = bool(model.compiled and model.jit_compile) and not on_gpu
+        in_xla = bool(model.compiled and model.jit_compile)
+        self._slow_squares = in_xla and not tf.config.list_logical_devices("GPU")
         self._parts = LossParts(model, patches)
         self._patch(patches)
 
@@ -146,11 +146,10 @@ class Observer:
     def _close(self, row: Row, before: Any) -> None:
         self._measure_outputs(row)
         self._settle(row)
-        self._row = None
-        self._seen = {}
+        self._row, self._seen = None, {}
         steps: Any = 1
-        if before is not None:
-            with self._guarding():
+        with self._guarding():
+            if before is not None:
                 steps = self.guard.judge(row, self.variables, before)
         with self.reporting("the row"):
             self.ring.write(row, steps)
@@ -166,10 +165,10 @@ class Observer:
 
     def notice_loss(self, row: Row, value: Any) -> None:
         """Take `value` for the loss of the step, unless that was seen already."""
-        if not self._loss_seen:
-            with self.reporting("loss"):
+        with self.reporting("loss"):
+            if not self._loss_seen:
                 loss.measure_loss(row, value)
-                self._loss_seen = True
+            self._loss_seen = True
 
     def _settle(self, row: Row) -> None:
         with self.reporting("what is not finite"):
@@ -295,7 +294,7 @@ class Observer:
 
     def _named(self, grads: Sequence[Any], variables: Sequence[Any]) -> list[tuple[str, Any]]:
         names = {id(v): place for place, v in self.variables.items()}
-        found_names = [names.get(id(v), variable_place(v, self._model)) for v in variables]
-        pairs = list(zip(found_names, grads, strict=True))
+        places = [names.get(id(v), variable_place(v, self._model)) for v in variables]
+        pairs = list(zip(places, grads, strict=True))
         used = [self._used.get(id(v), -1) for v in variables]
         return [pairs[i] for i in sorted(range(len(pairs)), key=used.__getitem__)]
