@@ -16,13 +16,13 @@ import resource
 import statistics
 import tempfile
 import time
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import reader_files as files
 import reader_peers as peers
 
 from analyzer.events.selection import select
-from analyzer.events.window import CHUNK
 
 EVENTS = 1_000_000
 PEER_EVENTS = 50_000
@@ -104,9 +104,8 @@ def _whole_process(path: Path, rounds: int) -> None:
 
 def _beside_the_checksum(title: str, path: Path, rounds: int) -> None:
     checksum, size = select("compiled").masked_crc32c, path.stat().st_size
-    buffer = memoryview(bytearray(CHUNK))
     data = path.read_bytes()
-    ours, bare, reading = [], [], []
+    ours, bare, mapped = [], [], []
     for _ in range(rounds):
         began = time.perf_counter()
         peers.ours(path)
@@ -115,14 +114,13 @@ def _beside_the_checksum(title: str, path: Path, rounds: int) -> None:
         checksum(data)
         bare.append(time.perf_counter() - began)
         began = time.perf_counter()
-        with path.open("rb", buffering=0) as stream:
-            while count := stream.readinto(buffer):
-                checksum(buffer[:count])
-        reading.append(time.perf_counter() - began)
-    rates = [size / statistics.median(taken) / 1e9 for taken in (ours, bare, reading)]
+        with path.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as view:
+            checksum(view)
+        mapped.append(time.perf_counter() - began)
+    rates = [size / statistics.median(taken) / 1e9 for taken in (ours, bare, mapped)]
     print(
         f"\n{title}, {size / 1e6:.1f} MB: ours {rates[0]:.2f} GB/s; checksum of the same bytes "
-        f"already in memory {rates[1]:.2f} GB/s; read in pieces and checksummed {rates[2]:.2f} GB/s"
+        f"already in memory {rates[1]:.2f} GB/s; over the mapped file {rates[2]:.2f} GB/s"
     )
 
 
