@@ -33,7 +33,8 @@ def test_a_reader_that_stops_early_causes_no_traceback(tmp_path: Path) -> None:
 
 
 INTERRUPTED = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
 import analyzer.report
 def analyze(*arguments):
     print("ready", file=sys.stderr, flush=True)
