@@ -10,6 +10,8 @@ VENV ?= .venv
 NAME ?=
 SERVE ?= 1
 MARKS ?= not e2e and not slow
+# A process for each folder of tests: TensorFlow keeps what hundreds of trainings leave behind.
+PARTS := $(filter-out tests/__pycache__/ tests/e2e/ tests/fuzz/,$(wildcard tests/*/))
 SECONDS ?= 60
 CLANG ?= clang
 FILES ?=
@@ -99,7 +101,7 @@ imports: setup ## import-linter: who may import whom
 .PHONY: test-python
 test-python: setup ## pytest, without the browser; TESTS=path for a part of it
 	$(call section,test-python ($(MARKS)))
-	@$(PY) -m pytest -m '$(MARKS)' $(TESTS)
+	@set -e; for part in $(or $(TESTS),$(PARTS)); do $(PY) -m pytest -m '$(MARKS)' $$part; done
 
 .PHONY: test-reference
 test-reference: setup ## pytest of all that reads, with the reference reader; the readers' own tests take both
