@@ -178,7 +178,8 @@ def test_other_peoples_trainings_all_get_their_status_and_tensorboard_stays_quic
 
         runs = board.answer()["report"]["runs"]
         theirs = wait_for("its own run list", lambda: board.get("/data/runs"))
-        assert set(theirs) <= {run["run"] for run in runs}
+        parts = {part["run"] for run in runs for part in run["parts"]}
+        assert set(theirs) <= {run["run"] for run in runs} | parts
         assert {"nonfinite", "healthy", "unreadable"} <= {run["status"] for run in runs}
         expect(tab.hook("verdict-cause")).to_be_visible()
         assert board.seconds("/data/plugins_listing") < LISTING_SECONDS
