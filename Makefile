@@ -106,7 +106,7 @@ test-python: setup ## pytest, without the browser; TESTS=path for a part of it
 .PHONY: test-reference
 test-reference: setup ## pytest of all that reads, with the reference reader; the readers' own tests take both
 	$(call section,test-reference)
-	@TB_NAN_READER=reference $(PY) -m pytest -m '$(MARKS)' --ignore=tests/analyzer/events tests/analyzer
+	@TB_NAN_READER=reference $(PY) -m pytest -m '$(MARKS)' --ignore=tests/analyzer/events --ignore=tests/analyzer/rules tests/analyzer
 
 .PHONY: test-frontend
 test-frontend: setup ## tsc, eslint and vitest
