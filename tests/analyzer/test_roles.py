@@ -157,10 +157,8 @@ def test_any_text_has_a_role(tag: str, run: str) -> None:
 
 @pytest.mark.parametrize("unit", ["loss", "_", "grad", "a", "val_", " ", "norm"])
 def test_a_tag_of_a_megabyte_is_no_burden(unit: str) -> None:
-    taken = []
-    for turn in range(3):  # a pause of the garbage collector is no burden of the tag's
-        start = time.perf_counter()
-        role_of(unit * (1_000_000 // len(unit)) + str(turn))
-        taken.append(time.perf_counter() - start)
+    start = time.perf_counter()
 
-    assert min(taken) < 0.1
+    role_of(unit * (1_000_000 // len(unit)))
+
+    assert time.perf_counter() - start < 0.1
