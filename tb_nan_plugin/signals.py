@@ -94,7 +94,6 @@ class Signal(str, Enum):
     ITERATIONS = "iterations"
     STEP_APPLIED = "step_applied"
     LOSS_SCALE = "loss_scale"
-    UPDATE_RATIO = "update_ratio"
     OPTIMIZER_STATE_NONFINITE = "optimizer_state_nonfinite"
     UPDATED_NAN = "updated_nan"
     UPDATED_POSINF = "updated_posinf"
@@ -248,12 +247,6 @@ QUANTITIES: Final[dict[Signal, Quantity]] = {
     ),
     Signal.LOSS_SCALE: Quantity(
         Phase.UPDATE, "step", "1", "factor on the loss when the gradients were taken"
-    ),
-    Signal.UPDATE_RATIO: Quantity(
-        Phase.UPDATE,
-        "variable",
-        "1",
-        "norm of the variable's change over its norm, of at most 4096 values, in some steps",
     ),
     Signal.OPTIMIZER_STATE_NONFINITE: Quantity(
         Phase.UPDATE,
