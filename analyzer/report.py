@@ -25,6 +25,7 @@ __all__ = [
     "SCHEMA",
     "Analysis",
     "Evidence",
+    "Finding",
     "FirstNonfinite",
     "LogDirError",
     "Progress",

@@ -16,8 +16,10 @@ from analyzer.reporters.chart import chart
 from analyzer.reporters.wording import (
     MEANINGS,
     NO_FINDING,
+    damaged,
     fact,
     is_quiet,
+    others,
     printable,
     taken_for,
     where,
@@ -120,24 +122,15 @@ def _evidence(subject: str, claim: str, observed: str, because: str) -> str:
 
 
 def _besides(analysis: Analysis) -> Iterator[str]:
-    cause = None if analysis.verdict is None else analysis.verdict.cause
     yield from _list(
         "Also found",
         [
             f"<code>{_text(f.cause)}</code> ({f.severity}): {_text(f.summary)}"
-            for f in analysis.findings
-            if f.cause != cause
+            for f in others(analysis)
         ],
     )
     yield from _list("Notes", [_text(note) for note in analysis.notes])
-    yield from _list(
-        "Files",
-        [
-            f"{_text(s.file)}: {s.status}. {_text(s.reason)}"
-            for s in analysis.run.sources
-            if s.status != "ok"
-        ],
-    )
+    yield from _list("Files", [_text(line) for line in damaged(analysis)])
     for title, lines in taken_for(analysis):
         yield from _list(title, [_text(line) for line in lines])
 

@@ -13,8 +13,10 @@ from analyzer.report import Analysis, Report, Verdict
 from analyzer.reporters.wording import (
     MEANINGS,
     NO_FINDING,
+    damaged,
     fact,
     is_quiet,
+    others,
     printable,
     taken_for,
     where,
@@ -104,24 +106,12 @@ def _evidence(subject: str, claim: str, observed: str, because: str) -> str:
 
 
 def _besides(analysis: Analysis) -> Iterator[str]:
-    cause = None if analysis.verdict is None else analysis.verdict.cause
     yield from _list(
         "Also found",
-        [
-            f"`{f.cause}` ({f.severity}): {escaped(f.summary)}"
-            for f in analysis.findings
-            if f.cause != cause
-        ],
+        [f"`{f.cause}` ({f.severity}): {escaped(f.summary)}" for f in others(analysis)],
     )
     yield from _list("Notes", [escaped(note) for note in analysis.notes])
-    yield from _list(
-        "Files",
-        [
-            f"{escaped(s.file)}: {s.status}. {escaped(s.reason)}"
-            for s in analysis.run.sources
-            if s.status != "ok"
-        ],
-    )
+    yield from _list("Files", [escaped(line) for line in damaged(analysis)])
     for title, lines in taken_for(analysis):
         yield from _list(title, [escaped(line) for line in lines])
 

@@ -15,8 +15,10 @@ from analyzer.report import Analysis, Evidence, Report, Verdict
 from analyzer.reporters.wording import (
     MEANINGS,
     NO_FINDING,
+    damaged,
     fact,
     is_quiet,
+    others,
     printable,
     taken_for,
     where,
@@ -128,18 +130,15 @@ def _evidence(evidence: Evidence) -> Text:
 
 def _besides(analysis: Analysis) -> list[RenderableType]:
     parts: list[RenderableType] = []
-    cause = None if analysis.verdict is None else analysis.verdict.cause
-    others = [f for f in analysis.findings if f.cause != cause]
-    if others:
+    if found := others(analysis):
         parts.append(_section("Also found"))
-        parts += [_text(f"- {f.cause} ({f.severity}): {f.summary}") for f in others]
+        parts += [_text(f"- {f.cause} ({f.severity}): {f.summary}") for f in found]
     if analysis.notes:
         parts.append(_section("Notes"))
         parts += [_text(f"- {note}") for note in analysis.notes]
-    damaged = [s for s in analysis.run.sources if s.status != "ok"]
-    if damaged:
+    if lines := damaged(analysis):
         parts.append(_section("Files"))
-        parts += [_text(f"- {s.file}: {s.status}. {s.reason}", style="yellow") for s in damaged]
+        parts += [_text(f"- {line}", style="yellow") for line in lines]
     return parts
 
 

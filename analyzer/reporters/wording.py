@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite, isnan
 from typing import Final
 
-from analyzer.report import Analysis, Evidence, FirstNonfinite
+from analyzer.report import Analysis, Evidence, Finding, FirstNonfinite
 
 MEANINGS: Final = {
     "healthy": "nothing non-finite, and nothing that harms training",
@@ -43,6 +43,17 @@ def where(first: FirstNonfinite) -> list[tuple[str, str]]:
     if first.where:
         rows.insert(-1, ("where", first.where))
     return rows
+
+
+def others(analysis: Analysis) -> list[Finding]:
+    """Return what was found beside what the verdict names."""
+    cause = None if analysis.verdict is None else analysis.verdict.cause
+    return [finding for finding in analysis.findings if finding.cause != cause]
+
+
+def damaged(analysis: Analysis) -> list[str]:
+    """Return a line for each file that is not whole."""
+    return [f"{s.file}: {s.status}. {s.reason}" for s in analysis.run.sources if s.status != "ok"]
 
 
 def taken_for(analysis: Analysis) -> list[tuple[str, list[str]]]:
